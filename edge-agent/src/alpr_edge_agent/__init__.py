@@ -1,0 +1,1 @@
+"""The edge agent: pipeline (vision) and agent (assignment, delivery)."""

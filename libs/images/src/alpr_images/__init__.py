@@ -1,0 +1,1 @@
+"""Evidence images: their keys, and the object store that holds them."""

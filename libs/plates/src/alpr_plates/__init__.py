@@ -1,0 +1,1 @@
+"""Plate text: normalise, fold, compare, region grammars. Pure."""

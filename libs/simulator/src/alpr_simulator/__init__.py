@@ -1,0 +1,1 @@
+"""Drive-by clips with ground truth."""

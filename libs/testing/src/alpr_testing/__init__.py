@@ -1,0 +1,1 @@
+"""A pytest plugin that starts real servers; a dev dependency only."""

@@ -1,0 +1,1 @@
+"""Fixtures: real servers, started once a run."""

@@ -1,0 +1,1 @@
+"""The contract: events on the wire and resources in YAML."""

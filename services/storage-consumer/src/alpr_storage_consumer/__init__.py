@@ -1,0 +1,1 @@
+"""Events into the database, exactly once in effect."""
