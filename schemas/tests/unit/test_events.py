@@ -20,7 +20,7 @@ from alpr_schemas.events import (
 )
 from alpr_schemas.identity import event_id, iso, millis_of
 
-moments = st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1)).map(lambda m: m.replace(tzinfo=UTC))  # noqa: DTZ001
+moments = st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1)).map(lambda m: m.replace(tzinfo=UTC))
 names = st.text(min_size=1, max_size=20)
 shares = st.floats(0, 1, width=32)
 
