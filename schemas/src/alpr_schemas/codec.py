@@ -1,4 +1,4 @@
-"""Avro bytes of events, without a registry's frame: the outbox keeps these, a producer puts the schema id before them."""
+"""Avro bytes of events, without a registry's frame: a producer puts the schema id before them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def event_id(captured_at: datetime, site: str, camera: str, epoch: str, track: s
     millis = (captured_at - _EPOCH) // _MS
     if not 0 <= millis < 1 << 48:
         raise ValueError(f"captured_at: {captured_at} is outside the years that an event id can hold")
-    digest = hashlib.sha256("\0".join((site, camera, epoch, track)).encode()).digest()
+    digest = hashlib.sha256(f"{site}\0{camera}\0{epoch}\0{track}".encode()).digest()
     value = int.from_bytes(digest[:16], "big")
     value = (value & ~(((1 << 48) - 1) << 80)) | (millis << 80)
     value = (value & ~(0xF << 76)) | (0x7 << 76)
