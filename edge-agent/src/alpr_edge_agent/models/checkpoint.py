@@ -21,12 +21,6 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.generic]
 
 _STORAGES = {"FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8", "DoubleStorage": "<f8"}
-    "FloatStorage": "<f4",
-    "HalfStorage": "<f2",
-    "LongStorage": "<i8",
-    "DoubleStorage": "<f8",
-    "IntStorage": "<i4",
-}
 _STAND_IN_MODULES = ("torch.nn.modules.", "ultralytics.nn.", "ultralytics.utils")
 _MAX_BYTES = 1 << 30
 
