@@ -1,7 +1,10 @@
 """EdgeError
 ├── ModelUnavailable     weights are not installed, or are not what they should be → install them
 ├── BackendUnavailable   the runtime of a backend is missing → install its extra, or choose another
-└── PhotoError           this picture cannot be read → named, skipped, the others go on
+├── PhotoError           this picture cannot be read → named, skipped, the others go on
+├── OutboxUnavailable    the outbox's disk is full or gone → nothing was stored; try again, free space
+├── DeliveryUnavailable  the other side is down → what waits, waits on; try again later
+└── AssignmentUnreadable no copy of the assignment can be read → write it anew
 Anything else is a bug: let it end the process.
 """  # noqa: D205 - a drawing
 
@@ -22,3 +25,15 @@ class BackendUnavailable(EdgeError):
 
 class PhotoError(EdgeError):
     """A picture cannot be read."""
+
+
+class OutboxUnavailable(EdgeError):
+    """The outbox's disk is full or gone; nothing of the call was stored."""
+
+
+class DeliveryUnavailable(EdgeError):
+    """The other side cannot take events or pictures now; the same call may succeed later."""
+
+
+class AssignmentUnreadable(EdgeError):
+    """No copy of the assignment on disk can be read."""

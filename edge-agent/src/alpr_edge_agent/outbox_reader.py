@@ -1,0 +1,122 @@
+"""The deleting side of the outbox: the agent's. Rows leave only when somebody else has them durably."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alpr_edge_agent.errors import OutboxUnavailable
+from alpr_edge_agent.outbox import SpooledImage
+from alpr_edge_agent.outbox_schema import connect
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An event that waits for delivery; `id` orders rows by their insertion."""
+
+    id: int
+    topic: str
+    key: str
+    payload: bytes
+    traceparent: str | None
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Events that were dropped because the box was full: numbers `first_seq` to `last_seq` of a boot's topic."""
+
+    id: int
+    boot_id: str
+    topic: str
+    first_seq: int
+    last_seq: int
+    reason: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits: counts, bytes of events and pictures together, and when the oldest event was put in."""
+
+    events: int
+    images: int
+    size_bytes: int
+    oldest_ms: int | None
+
+
+class OutboxReader:
+    """Peeks and deletes; one agent at a time. All methods raise OutboxUnavailable where the disk fails."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = connect(path)
+        self._version = -1
+
+    def changed(self) -> bool:
+        """Whether another connection has committed since the last call: cheap enough to ask fifty times a second."""
+        version = int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        changed, self._version = version != self._version, version
+        return changed
+
+    def peek(self, limit: int) -> list[OutboxRow]:
+        """The oldest rows, in order; they stay."""
+        rows = self._query(
+            "SELECT id, topic, key, payload, traceparent, created_ms FROM outbox ORDER BY id LIMIT ?", (limit,)
+        )
+        return [OutboxRow(*row) for row in rows]
+
+    def delete(self, rows: Sequence[OutboxRow]) -> None:
+        """Take out rows that were acknowledged."""
+        self._delete("DELETE FROM outbox WHERE id = ?", [(row.id,) for row in rows])
+
+    def images(self, limit: int) -> list[SpooledImage]:
+        """The oldest pictures that wait for their upload, plates before frames."""
+        rows = self._query(
+            "SELECT key, event_id, kind, path, sha256, bytes FROM images ORDER BY kind = 'frame', id LIMIT ?", (limit,)
+        )
+        return [
+            SpooledImage(key, event, kind, Path(path), digest, size) for key, event, kind, path, digest, size in rows
+        ]
+
+    def delete_image(self, image: SpooledImage) -> None:
+        """Take out a picture that the object store has, and its spool file."""
+        self._delete("DELETE FROM images WHERE key = ?", [(image.key,)])
+        image.path.unlink(missing_ok=True)
+
+    def tombstones(self) -> list[Tombstone]:
+        """Losses that were not told yet."""
+        return [Tombstone(*row) for row in self._query("SELECT * FROM tombstones ORDER BY id", ())]
+
+    def delete_tombstones(self, told: Sequence[Tombstone]) -> None:
+        """Take out losses that were told; one that grew since stays."""
+        self._delete("DELETE FROM tombstones WHERE id = ? AND last_seq = ?", [(t.id, t.last_seq) for t in told])
+
+    def backlog(self) -> Backlog:
+        """What waits now."""
+        events, oldest = self._query("SELECT count(*), min(created_ms) FROM outbox", ())[0]
+        images = self._query("SELECT count(*) FROM images", ())[0][0]
+        size = self._query("SELECT events_bytes + images_bytes FROM usage", ())[0][0]
+        return Backlog(events, images, size, oldest)
+
+    def close(self) -> None:
+        """Close the connection; what waits, waits on."""
+        self._db.close()
+
+    def _query(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(sql, values).fetchall()
+        except sqlite3.Error as e:
+            raise OutboxUnavailable(f"outbox: {e}") from e
+
+    def _delete(self, sql: str, values: list[tuple[object, ...]]) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(sql, values)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as e:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise OutboxUnavailable(f"outbox: {e}; free some disk space") from e
