@@ -21,7 +21,7 @@ _MODELS: Final[dict[str, type[AnyEvent]]] = {
 _FILES: Final = {topics.PLATES: "plate_event", topics.VEHICLES: "vehicle_event", topics.METRICS: "metric_event"}
 
 
-class Undecodable(ValueError):  # noqa: N818 - named by what happened, as all our errors
+class Undecodable(ValueError):
     """Bytes that are no event of their topic."""
 
 

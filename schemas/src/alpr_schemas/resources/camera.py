@@ -58,9 +58,7 @@ class Source(Model):
     def _url_fits(self) -> Source:
         parts = urlsplit(self.url)
         if "@" in parts.netloc:
-            raise ValueError(
-                "url: no user or password here; put them into a Secret and name it in credentialsSecretRef"
-            )
+            raise ValueError("url: no user or password here; a Secret named in credentialsSecretRef holds them")
         allowed = _SCHEMES[self.protocol]
         if parts.scheme not in allowed:
             expected = " or ".join(f"{scheme}://" for scheme in allowed)
