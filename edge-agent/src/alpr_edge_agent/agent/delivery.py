@@ -1,0 +1,93 @@
+"""Out of the outbox: events first, pictures second, each deleted only after somebody else has it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from threading import Event as StopFlag
+
+import structlog
+from tenacity import RetryError
+
+from alpr_edge_agent.agent.metrics import DELIVERED, IMAGES, WAITING
+from alpr_edge_agent.agent.tombstones import tell_tombstones
+from alpr_edge_agent.errors import DeliveryUnavailable, OutboxUnavailable
+from alpr_edge_agent.outbox import SpooledImage
+from alpr_edge_agent.outbox_reader import OutboxReader
+from alpr_edge_agent.publish import ImageSink, Publisher
+from alpr_edge_agent.retry import patience
+
+BATCH_EVENTS = 500
+BATCH_IMAGES = 32
+POLL_S = 0.02
+log = structlog.get_logger(__name__)
+
+
+def deliver_events(reader: OutboxReader, publisher: Publisher, stop: StopFlag, *, site: str, host: str) -> None:
+    """Until `stop`: publish batches in order, delete what was taken. An outage is waited out, whatever it takes."""
+
+    def step() -> int:
+        return tell_tombstones(reader, publisher, site, host) + deliver_batch(reader, publisher)
+
+    while not stop.is_set():
+        if not _patiently(step, stop) and not _wait_for_more(reader, stop):
+            return
+
+
+def deliver_batch(reader: OutboxReader, publisher: Publisher) -> int:
+    """Publish the oldest rows once; how many they were. A crash in between sends them again: ids make that harmless."""
+    rows = reader.peek(BATCH_EVENTS)
+    if rows:
+        publisher.publish(rows)
+        reader.delete(rows)
+        for row in rows:
+            DELIVERED.labels(topic=row.topic).inc()
+    WAITING.set(reader.backlog().events)
+    return len(rows)
+
+
+def deliver_images(reader: OutboxReader, sink: ImageSink, stop: StopFlag) -> None:
+    """Until `stop`: upload pictures, delete those that the store has."""
+    while not stop.is_set():
+        if not _patiently(lambda: deliver_image_batch(reader, sink), stop) and not _wait_for_more(reader, stop):
+            return
+
+
+def deliver_image_batch(reader: OutboxReader, sink: ImageSink) -> int:
+    """Upload the oldest pictures once; how many they were."""
+    images = reader.images(BATCH_IMAGES)
+    for image in images:
+        _upload(reader, sink, image)
+    return len(images)
+
+
+def _upload(reader: OutboxReader, sink: ImageSink, image: SpooledImage) -> None:
+    try:
+        data = image.path.read_bytes()
+    except OSError as e:
+        log.error("spooled_image_lost", event_id=image.event_id, kind=image.kind, error=str(e.strerror))
+        IMAGES.labels(outcome="lost").inc()
+        reader.delete_image(image)
+        return
+    if hashlib.sha256(data).hexdigest() != image.sha256:
+        log.error("spooled_image_damaged", event_id=image.event_id, kind=image.kind)
+        IMAGES.labels(outcome="damaged").inc()
+    else:
+        sink.put_if_absent(image.key, data)
+        IMAGES.labels(outcome="stored").inc()
+    reader.delete_image(image)
+
+
+def _patiently(step: Callable[[], int], stop: StopFlag) -> int:
+    """Run `step`, again after an outage, until it succeeds; 0 where `stop` came first."""
+    try:
+        return int(patience(stop, on=(DeliveryUnavailable, OutboxUnavailable))(step))
+    except RetryError:
+        return 0
+
+
+def _wait_for_more(reader: OutboxReader, stop: StopFlag) -> bool:
+    while not stop.wait(POLL_S):
+        if reader.changed():
+            return True
+    return False

@@ -1,0 +1,91 @@
+"""The agent's process: two deliveries and a report, until it is asked to end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+from pydantic import ValidationError
+
+from alpr_edge_agent.agent.delivery import deliver_events, deliver_images
+from alpr_edge_agent.agent.report import report_of, same_facts
+from alpr_edge_agent.assignment import read_assignment
+from alpr_edge_agent.durable import write_durably
+from alpr_edge_agent.errors import AssignmentUnreadable
+from alpr_edge_agent.folder import EdgeFolder
+from alpr_edge_agent.outbox_reader import OutboxReader
+from alpr_edge_agent.publish import ImageSink, Publisher
+from alpr_edge_agent.status import PipelineStatus
+from alpr_schemas.resources import EdgeReport
+
+LOOK_EVERY_S = 0.5
+REFRESH_EVERY_S = 300.0
+PIPELINE_SILENT_AFTER_S = 10.0
+log = structlog.get_logger(__name__)
+
+
+def run_agent(
+    folder: EdgeFolder, publisher: Publisher, sink: ImageSink, stop: threading.Event, *, site: str, host: str
+) -> None:
+    """Deliver and report until `stop` is set; `site` and `host` name the node where it tells of losses.
+
+    A delivery that ends by a bug ends the process: its supervisor sees it.
+    """
+    failed: list[BaseException] = []
+    threads = [
+        threading.Thread(target=_guarded, args=(work, stop, failed), name=name)
+        for name, work in (
+            ("events", lambda: deliver_events(OutboxReader(folder.outbox), publisher, stop, site=site, host=host)),
+            ("images", lambda: deliver_images(OutboxReader(folder.outbox), sink, stop)),
+        )
+    ]
+    for thread in threads:
+        thread.start()
+    keep_report(folder, stop)
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+def _guarded(work: Callable[[], None], stop: threading.Event, failed: list[BaseException]) -> None:
+    try:
+        work()
+    except BaseException as e:  # noqa: BLE001 - carried to the main thread, which raises it
+        failed.append(e)
+        stop.set()
+
+
+def keep_report(folder: EdgeFolder, stop: threading.Event) -> None:
+    """Write the report when a fact in it changes, and every five minutes."""
+    last: EdgeReport | None = None
+    written_at = 0.0
+    while True:
+        report = _report_now(folder)
+        due = time.monotonic() - written_at > REFRESH_EVERY_S
+        if report is not None and (due or not same_facts(report, last)):
+            write_durably(folder.report, report.model_dump_json(by_alias=True, exclude_none=True).encode())
+            last, written_at = report, time.monotonic()
+        if stop.wait(LOOK_EVERY_S):
+            return
+
+
+def _report_now(folder: EdgeFolder) -> EdgeReport | None:
+    try:
+        assignment = read_assignment(folder.assignment)
+    except AssignmentUnreadable:
+        return None
+    return report_of(assignment, read_status(folder), datetime.now(UTC))
+
+
+def read_status(folder: EdgeFolder) -> PipelineStatus | None:
+    """What the pipeline said last; None where it has not spoken for a while."""
+    try:
+        if time.time() - folder.status.stat().st_mtime > PIPELINE_SILENT_AFTER_S:
+            return None
+        return PipelineStatus.model_validate_json(folder.status.read_bytes())
+    except (OSError, ValidationError):
+        return None
