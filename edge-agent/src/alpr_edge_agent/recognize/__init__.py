@@ -4,15 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Annotated, Literal, Protocol, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from alpr_edge_agent.frames import BgrImage, Box
+from alpr_edge_agent.models import default_models_dir
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 """Column order of `Reading.posteriors`."""
+
+Inset = Annotated[float, Field(gt=-1, lt=0.5)]
+
+
+class Treatment(BaseModel):
+    """One way to cut a plate out of its picture before it is read.
+
+    Attributes:
+        inset: share of the box's width and height taken off on each side; below 0 it grows.
+        deskew: shear the rows of characters level first.
+        tallest_line: keep only the tallest row of characters.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    inset: tuple[Inset, Inset] = (0.0, 0.0)
+    deskew: bool = False
+    tallest_line: bool = False
+
+
+# Insets are relative to boxes that are tight to the characters, and still take a tenth off above and below: state
+# names and frames otherwise come out as letters. Figures: docs/benchmarks/photos.md.
+FAST = (Treatment(inset=(-0.01, 0.12)),)
+QUALITY = (
+    Treatment(inset=(-0.02, 0.10)),
+    Treatment(inset=(-0.02, 0.10), deskew=True),
+    Treatment(inset=(-0.03, -0.10), deskew=True, tallest_line=True),
+)
+
+
+class RecognizerSettings(BaseModel):
+    """How plates are read.
+
+    Attributes:
+        backend: the runtime.
+        model: a name that `alpr models list` shows, or the path of an ONNX file that is laid out as PP-OCR's.
+        models_dir: where converted models are kept.
+        mode: fast reads one cut of each plate, for video; quality reads several and lets them agree, for photos.
+        treatments: cuts instead of those of `mode`.
+        min_input_width_px, max_input_width_px: of the network's input, 48 high. Narrow plates are padded, for it was
+            trained on wide lines of text; longer ones are squeezed.
+        threads: of one inference.
+        max_batch: cuts in one inference.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    backend: Literal["onnx"] = "onnx"
+    model: str = "ppocr-v6-small"
+    models_dir: Path = Field(default_factory=default_models_dir)
+    mode: Literal["fast", "quality"] = "fast"
+    treatments: Annotated[tuple[Treatment, ...], Field(min_length=1)] | None = None
+    min_input_width_px: Annotated[int, Field(ge=32, le=640, multiple_of=32)] = 192
+    max_input_width_px: Annotated[int, Field(ge=32, le=2048, multiple_of=32)] = 640
+    threads: PositiveInt = 1
+    max_batch: PositiveInt = 8
+
+    @property
+    def cuts(self) -> tuple[Treatment, ...]:
+        """The treatments that apply."""
+        return self.treatments or (FAST if self.mode == "fast" else QUALITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +110,22 @@ class Recognizer(Protocol):
     """SHA-256 of the weights, as `sha256:…`; it travels in the event."""
 
     def read(self, views: Sequence[PlateView]) -> list[Reading | None]:
-        """A reading for each view, in their order; None where there is no text. Views may come from many cameras. Blocks."""
+        """A reading for each view, in their order; None where there is no text. Blocks.
+
+        Views may come from many cameras.
+        """
+
+
+def open_recognizer(settings: RecognizerSettings) -> Recognizer:
+    """The recognizer that `settings` describe, with its weights loaded.
+
+    Raises:
+        ModelUnavailable: its weights are not installed, or are not what they should be.
+    """
+    match settings.backend:
+        case "onnx":
+            from alpr_edge_agent.recognize.ppocr import PpOcrRecognizer
+
+            return PpOcrRecognizer(settings)
+        case _:
+            assert_never(settings.backend)

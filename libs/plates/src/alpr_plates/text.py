@@ -20,7 +20,7 @@ _SAME_SHAPE = ("", "<wide>", "<narrow>", "<font>")
 def normalize(text: str) -> str:
     """Plate text as it is stored and compared: upper case, A-Z and 0-9 alone, in the order of `text`.
 
-    Full-width forms, accents and letters with a Latin twin become that letter; everything else falls away. May be empty.
+    Full-width forms, accents and letters with a Latin twin become that letter; all else falls away. May be empty.
     """
     plain = "".join(_same_shape(character) for character in text)
     decomposed = unicodedata.normalize("NFD", plain.upper())

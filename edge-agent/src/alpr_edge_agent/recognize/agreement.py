@@ -1,0 +1,45 @@
+"""One reading from several cuts of the same plate: the text whose probability, averaged over the cuts, is highest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alpr_edge_agent.recognize import ALPHABET, Reading
+from alpr_edge_agent.recognize.ctc import Frames, Hypothesis, search
+
+MAX_CANDIDATES = 8
+
+
+def agree(cuts: Sequence[Frames]) -> Reading | None:
+    """The reading that the frames of all `cuts` support; None where the best text is empty.
+
+    Every cut counts alike and votes with its own probability: a cut that is sure outweighs two that waver, and two that
+    agree outweigh one that is fairly sure.
+    """
+    searched = [(frames, search(frames)) for frames in cuts]
+    votes: dict[str, float] = defaultdict(float)
+    for _, hypotheses in searched:
+        for hypothesis in hypotheses:
+            votes[hypothesis.text] += hypothesis.probability / len(cuts)
+    ranked = sorted(votes.items(), key=lambda vote: (-vote[1], vote[0]))
+    if not ranked or not ranked[0][0]:
+        return None
+    text, confidence = ranked[0]
+    shown = tuple((candidate, p) for candidate, p in ranked if candidate)[:MAX_CANDIDATES]
+    return Reading(text, confidence, _posteriors(text, searched), shown)
+
+
+def _posteriors(text: str, searched: Sequence[tuple[Frames, list[Hypothesis]]]) -> NDArray[np.float32]:
+    """Rows (len(text), 36), averaged over the cuts that spell `text`, weighted by how sure each is of it."""
+    rows = np.zeros((len(text), len(ALPHABET)), np.float32)
+    weight = 0.0
+    for frames, hypotheses in searched:
+        for hypothesis in hypotheses:
+            if hypothesis.text == text:
+                rows += hypothesis.probability * frames[list(hypothesis.peaks), : len(ALPHABET)]
+                weight += hypothesis.probability
+    return np.asarray(rows / weight, np.float32)
