@@ -51,3 +51,13 @@ class EdgeFolder:
     def crashes(self) -> Path:
         """Which cameras were charged with crashes of the pipeline."""
         return self.root / "crashes.json"
+
+    @property
+    def faults(self) -> Path:
+        """Where the interpreter writes when native code kills the process."""
+        return self.root / "faults.log"
+
+    @property
+    def clips(self) -> Path:
+        """When each clip begins, by content digest."""
+        return self.root / "clips.json"
