@@ -1,0 +1,75 @@
+# `make` says what there is. Two commands matter first: `make run` and `make test`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help
+help: ## say what there is
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+.venv/.ready-run: requirements.lock tools/setup
+	@tools/setup run
+.venv/.ready-dev: requirements.lock requirements-dev.lock tools/setup
+	@tools/setup dev
+
+.PHONY: setup
+setup: .venv/.ready-run ## make .venv with the alpr command in it
+
+.PHONY: run
+run: setup ## read plates: the demo clip, or SOURCE=<photo|folder|video|rtsp://…>; page at http://127.0.0.1:8000
+	@SOURCE='$(SOURCE)' $(BIN)/alpr up $(if $(SOURCE),--source-from-environment) $(ARGS)
+
+.PHONY: test
+test: .venv/.ready-dev packages lint typing unit integration ## everything that must pass: lint, types, unit, real servers
+
+.PHONY: packages
+packages: # the Debian packages of the real servers: installed as root, named otherwise
+	@tools/debian-packages
+
+.PHONY: lint
+lint: .venv/.ready-dev ## ruff and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+.PHONY: typing
+typing: .venv/.ready-dev ## mypy --strict
+	$(BIN)/mypy
+
+.PHONY: unit
+unit: .venv/.ready-dev ## tests without servers
+	$(BIN)/pytest -q -m "not integration and not long"
+
+.PHONY: integration
+integration: .venv/.ready-dev packages ## tests on real servers and processes, the short pass
+	$(BIN)/pytest -q -m "integration and not long"
+
+.PHONY: bench-edge
+bench-edge: .venv/.ready-dev ## frames a second a core against ultralytics + PP-OCR; about 25 minutes, downloads PyTorch
+	$(BIN)/python tests/bench/edge.py
+
+.PHONY: bench-passes
+bench-passes: .venv/.ready-dev ## right readings a vehicle pass, fused against single frames; about 15 minutes
+	$(BIN)/python tests/bench/passes.py
+
+.PHONY: chaos-edge
+chaos-edge: .venv/.ready-dev ## 100 seeded kill -9 of pipeline, agent and standalone; at most 40 minutes
+	$(BIN)/python tests/chaos/edge.py
+
+.PHONY: evaluate
+evaluate: .venv/.ready-dev ## score LABELS=photos.csv
+	$(BIN)/alpr evaluate $(LABELS)
+
+.PHONY: format
+format: .venv/.ready-dev ## let ruff write the format
+	$(BIN)/ruff check --fix -q . || true
+	$(BIN)/ruff format -q .
+
+.PHONY: lock
+lock: ## pin anew from the pyproject files; needs uv
+	tools/lock
+
+.PHONY: clean
+clean: ## remove what setup and tests made; alpr-data stays
+	rm -rf .venv .uv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
