@@ -2,6 +2,8 @@
 ├── ModelUnavailable     weights are not installed, or are not what they should be → install them
 ├── BackendUnavailable   the runtime of a backend is missing → install its extra, or choose another
 ├── PhotoError           this picture cannot be read → named, skipped, the others go on
+├── SourceUnavailable    a camera or file gives no pictures → said in its status, tried again
+│   └── SourceRefused    the camera refuses user or password → correct the Secret
 ├── OutboxUnavailable    the outbox's disk is full or gone → nothing was stored; try again, free space
 ├── DeliveryUnavailable  the other side is down → what waits, waits on; try again later
 └── AssignmentUnreadable no copy of the assignment can be read → write it anew
@@ -37,3 +39,11 @@ class DeliveryUnavailable(EdgeError):
 
 class AssignmentUnreadable(EdgeError):
     """No copy of the assignment on disk can be read."""
+
+
+class SourceUnavailable(EdgeError):
+    """A camera or a file gives no pictures; the text says why and what to do, and holds no address."""
+
+
+class SourceRefused(SourceUnavailable):
+    """The camera refuses the user or the password."""
