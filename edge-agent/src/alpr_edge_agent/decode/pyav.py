@@ -157,8 +157,7 @@ def _options(target: Target, settings: DecodeSettings) -> dict[str, str]:
     return {
         "rtsp_transport": target.transport,
         "timeout": str(int(settings.open_timeout_s * 1e6)),
-        "analyzeduration": "1000000",
-        "fflags": "nobuffer",
+        "analyzeduration": "200000",
         "max_delay": "100000",  # how long UDP waits for a packet that was overtaken
         "allowed_media_types": "video",
     }
