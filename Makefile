@@ -16,9 +16,11 @@ help: ## say what there is
 .PHONY: setup
 setup: .venv/.ready-run ## make .venv with the alpr command in it
 
+# By the environment, so that the password of an address stands in no command line of ours.
+export SOURCE
 .PHONY: run
 run: setup ## read plates: the demo clip, or SOURCE=<photo|folder|video|rtsp://…>; page at http://127.0.0.1:8000
-	@SOURCE='$(SOURCE)' $(BIN)/alpr up $(if $(SOURCE),--source-from-environment) $(ARGS)
+	@$(BIN)/alpr up $(if $(SOURCE),--source-from-environment) $(ARGS)
 
 .PHONY: test
 test: .venv/.ready-dev packages lint typing unit integration ## everything that must pass: lint, types, unit, real servers

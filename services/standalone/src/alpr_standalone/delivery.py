@@ -1,0 +1,78 @@
+"""The agent of this machine: what a fleet sends to Kafka and S3 goes straight to the database and the disk."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from alpr_images.errors import Unavailable as StoreUnavailable
+from alpr_storage_consumer.errors import Unavailable
+from alpr_storage_consumer.handler import Record
+from alpr_storage_consumer.store import Store
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from alpr_edge_agent.agent.run import run_agent
+from alpr_edge_agent.assignment import read_assignment
+from alpr_edge_agent.errors import DeliveryUnavailable
+from alpr_edge_agent.folder import EdgeFolder
+from alpr_edge_agent.outbox_reader import OutboxRow
+from alpr_images import ImageStore, open_image_store
+from alpr_telemetry import configure
+
+
+class DeliverySettings(BaseSettings):
+    """All that the agent of one machine is told, by `alpr up`."""
+
+    model_config = SettingsConfigDict(env_prefix="ALPR_AGENT_", frozen=True)
+    edge_folder: Path
+    database_url: SecretStr
+    images_url: str
+
+
+class DatabasePublisher:
+    """Publishes into the database: acknowledged when committed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """Returns when all rows are committed, were there before, or lie among the dead letters."""
+        try:
+            self._store.write([Record(row.topic, row.payload) for row in rows])
+        except Unavailable as e:
+            raise DeliveryUnavailable(str(e)) from e
+
+
+class StoreSink:
+    """Keeps evidence in the image store."""
+
+    def __init__(self, store: ImageStore) -> None:
+        self._store = store
+
+    def put_if_absent(self, key: str, data: bytes) -> None:
+        """Returns when the picture is on disk."""
+        try:
+            self._store.put_if_absent(key, data)
+        except StoreUnavailable as e:
+            raise DeliveryUnavailable(str(e)) from e
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    configure("edge-agent")
+    settings = DeliverySettings()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    folder = EdgeFolder(settings.edge_folder)
+    spec = read_assignment(folder.assignment).spec
+    publisher = DatabasePublisher(Store(settings.database_url.get_secret_value()))
+    sink = StoreSink(open_image_store(settings.images_url))
+    run_agent(folder, publisher, sink, stop, site=spec.site, host=spec.node_name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""One `alpr up` from its words to its end: prepare, run, show, stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+
+from alpr_storage_consumer.migrate import migrate
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from alpr_edge_agent.agent.run import read_status
+from alpr_standalone.database import EmbeddedPostgres
+from alpr_standalone.errors import Unusable
+from alpr_standalone.folder import StandaloneFolder
+from alpr_standalone.readings import ReadingFeed
+from alpr_standalone.screen import Screen, cameras_table
+from alpr_standalone.sources import manifests_for_address, manifests_for_demo
+from alpr_standalone.up import (
+    UpSettings,
+    apply_manifests,
+    check_port,
+    failed_cameras,
+    only_one,
+    page_address,
+    running,
+    watch,
+)
+
+SHOW_EVERY_TURNS = 3
+
+
+def run(
+    data: Path, manifests: Sequence[Path], source: str | None, *, once: bool, host: str, port: int, metrics_port: int
+) -> None:
+    """Run until Ctrl-C or SIGTERM, or with `once` until everything is read. Raises errors that a person can act on."""
+    console = Console()
+    folder = StandaloneFolder(data.resolve())
+    try:
+        folder.make()
+    except OSError as e:
+        raise Unusable(f"--data: {folder.root} cannot be written ({e.strerror}); choose another folder") from e
+    with only_one(folder), stop_flag() as stop:
+        check_port(host, port)
+        database = EmbeddedPostgres(folder.database)
+        try:
+            paths = _prepare(console, folder, database, manifests, source)
+            settings = UpSettings(folder, tuple(paths), host, port, metrics_port, once)
+            apply_manifests(folder, settings.manifests)
+            _run(console, settings, database, stop)
+        finally:
+            database.stop()
+
+
+@contextmanager
+def stop_flag() -> Iterator[threading.Event]:
+    """A flag that SIGINT and SIGTERM set; the handlers that were there come back."""
+    stop = threading.Event()
+    before = {n: signal.signal(n, lambda *_: stop.set()) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _prepare(
+    console: Console,
+    folder: StandaloneFolder,
+    database: EmbeddedPostgres,
+    manifests: Sequence[Path],
+    source: str | None,
+) -> list[Path]:
+    paths = list(manifests)
+    steps: dict[str, Callable[[], None]] = {
+        "database": lambda: _start_database(database),
+        "models": _ensure_models,
+    }
+    if source:
+        paths.append(manifests_for_address(folder.sources, source))
+    elif not paths:
+        steps["demo clip"] = lambda: paths.append(_demo(folder))
+    _together(console, steps)
+    return paths
+
+
+def _start_database(database: EmbeddedPostgres) -> None:
+    database.start()
+    migrate(database.dsn)
+
+
+def _ensure_models() -> None:
+    from alpr_edge_agent.models import ensure_models
+
+    ensure_models()
+
+
+def _demo(folder: StandaloneFolder) -> Path:
+    from alpr_simulator.demo import ensure_demo_clip
+
+    return manifests_for_demo(folder.sources, ensure_demo_clip(folder.sources))
+
+
+def _together(console: Console, steps: dict[str, Callable[[], None]]) -> None:
+    """Run all steps at once, a line each where a person looks; the first failure is raised when all have ended."""
+    columns = (SpinnerColumn(), TextColumn("preparing {task.description}"), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with bar, ThreadPoolExecutor(len(steps)) as pool:
+        futures = [_shown(bar, name, pool.submit(step)) for name, step in steps.items()]
+        wait(futures)
+    for future in futures:
+        future.result()
+
+
+def _shown(bar: Progress, name: str, future: Future[None]) -> Future[None]:
+    task = bar.add_task(name, total=1)
+    future.add_done_callback(lambda _: bar.advance(task))
+    return future
+
+
+def _run(console: Console, settings: UpSettings, database: EmbeddedPostgres, stop: threading.Event) -> None:
+    screen = Screen(console, page_address(settings))
+    feed = ReadingFeed(database.dsn)
+    feed.new()
+    with running(settings, database) as group, screen.shown():
+        for turn, _ in enumerate(watch(settings, database, group, stop)):
+            if turn % SHOW_EVERY_TURNS == 0:
+                screen.update(read_status(settings.folder.edge), feed.new(), feed.total)
+        screen.update(read_status(settings.folder.edge), feed.new(), feed.total)
+    feed.close()
+    _sum_up(console, settings, feed.total)
+
+
+def _sum_up(console: Console, settings: UpSettings, readings: int) -> None:
+    status = read_status(settings.folder.edge)
+    if console.is_terminal:
+        console.print(cameras_table(status))
+    console.print(f"{readings} readings stored; they stay in {settings.folder.root}")
+    if settings.once and (failed := failed_cameras(settings.folder)):
+        raise Unusable("some cameras were not read:\n" + "\n".join(failed))
