@@ -1,0 +1,140 @@
+"""Rows leave on acknowledgement only, whatever happens on the other side."""
+
+import hashlib
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alpr_edge_agent.agent.delivery import deliver_batch, deliver_events, deliver_image_batch
+from alpr_edge_agent.agent.tombstones import tell_tombstones
+from alpr_edge_agent.errors import DeliveryUnavailable
+from alpr_edge_agent.outbox import Outbox, SpooledImage
+from alpr_edge_agent.outbox_reader import OutboxReader
+from alpr_schemas import codec, topics
+from alpr_schemas.events import Plate, PlateEvent
+from alpr_schemas.identity import event_id, iso
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def plate(n):
+    at = START + timedelta(seconds=n)
+    return PlateEvent(
+        event_id=str(event_id(at, "s", "c", "e", f"t-{n}")), captured_at=iso(at), camera_id="c", track_id=f"t-{n}",
+        plate=Plate(text="AB12CDE", normalized_text="AB12CDE", confidence=0.9),
+    )  # fmt: skip
+
+
+class Database:
+    """Keeps what it is given, unless `fails` says otherwise; what it took before failing stays taken."""
+
+    def __init__(self, fails=()):
+        self.kept = {}
+        self.calls = 0
+        self._fails = set(fails)
+
+    def publish(self, rows):
+        self.calls += 1
+        for row in rows:
+            event = codec.decode(row.topic, row.payload)
+            identifier = event.metric_id if row.topic == topics.METRICS else event.event_id
+            self.kept.setdefault(identifier, event)
+        if self.calls in self._fails:
+            raise DeliveryUnavailable("away")
+
+
+class Disk:
+    def __init__(self):
+        self.kept = {}
+
+    def put_if_absent(self, key, data):
+        self.kept.setdefault(key, data)
+
+
+@pytest.fixture
+def box(tmp_path):
+    return Outbox.open(tmp_path / "outbox.db", agent_id="n", max_bytes=10_000_000)
+
+
+@pytest.fixture
+def reader(box, tmp_path):
+    return OutboxReader(tmp_path / "outbox.db")
+
+
+def test_an_outage_leaves_the_rows(box, reader):
+    box.put([plate(1)])
+    database = Database(fails={1})
+    with pytest.raises(DeliveryUnavailable):
+        deliver_batch(reader, database)
+    assert reader.backlog().events == 1
+    assert deliver_batch(reader, database) == 1
+    assert reader.backlog().events == 0
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sets(st.integers(1, 6)), st.integers(1, 40))
+def test_everything_arrives_once_through_outages(tmp_path_factory, fails, many):
+    path = tmp_path_factory.mktemp("box") / "outbox.db"
+    box = Outbox.open(path, agent_id="n", max_bytes=10_000_000)
+    box.put([plate(n) for n in range(many)])
+    database, reader = Database(fails), OutboxReader(path)
+    for _ in range(len(fails) + 1):
+        try:
+            deliver_batch(reader, database)
+        except DeliveryUnavailable:
+            continue
+    assert set(database.kept) == {plate(n).event_id for n in range(many)}
+    box.close()
+    reader.close()
+
+
+def test_the_loop_delivers_what_comes_later_and_ends_when_asked(box, tmp_path):
+    database, stop = Database(fails={1}), threading.Event()
+    work = threading.Thread(
+        target=lambda: deliver_events(OutboxReader(tmp_path / "outbox.db"), database, stop, site="s", host="h")
+    )
+    work.start()
+    box.put([plate(1)])
+    box.put([plate(2)])
+    deadline = threading.Event()
+    for _ in range(200):
+        if len(database.kept) == 2:
+            break
+        deadline.wait(0.05)
+    stop.set()
+    work.join(5)
+    assert not work.is_alive()
+    assert set(database.kept) == {plate(1).event_id, plate(2).event_id}
+
+
+def image(folder, n, data=b"jpeg"):
+    path = folder / f"{n}.jpg"
+    path.write_bytes(data)
+    return SpooledImage(f"s/{n}.jpg", plate(n).event_id, "plate", path, hashlib.sha256(b"jpeg").hexdigest(), len(data))
+
+
+def test_pictures_are_uploaded_then_leave_the_spool(box, reader, tmp_path):
+    good, damaged, gone = image(tmp_path, 1), image(tmp_path, 2, b"jp"), image(tmp_path, 3)
+    box.put([plate(1), plate(2), plate(3)], [good, damaged, gone])
+    gone.path.unlink()
+    disk = Disk()
+    assert deliver_image_batch(reader, disk) == 3
+    assert disk.kept == {"s/1.jpg": b"jpeg"}
+    assert not good.path.exists()
+    assert reader.backlog().images == 0
+
+
+def test_losses_are_told_once(tmp_path):
+    box = Outbox.open(tmp_path / "outbox.db", agent_id="n", max_bytes=700)
+    for n in range(12):
+        box.put([plate(n)])
+    reader, database = OutboxReader(tmp_path / "outbox.db"), Database()
+    assert tell_tombstones(reader, database, "s", "h") == 1
+    assert tell_tombstones(reader, database, "s", "h") == 0
+    (metric,) = database.kept.values()
+    lost = int(metric.tags["last_seq"]) - int(metric.tags["first_seq"]) + 1
+    assert metric.value == lost
+    assert lost + reader.backlog().events == 12
