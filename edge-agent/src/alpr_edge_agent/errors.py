@@ -2,6 +2,8 @@
 ├── ModelUnavailable     weights are not installed, or are not what they should be → install them
 ├── BackendUnavailable   the runtime of a backend is missing → install its extra, or choose another
 ├── PhotoError           this picture cannot be read → named, skipped, the others go on
+├── OutputError          a file that was asked for cannot be written → choose another place
+├── LabelsError          labels or a saved run cannot be used → correct the file
 ├── SourceUnavailable    a camera or file gives no pictures → said in its status, tried again
 │   └── SourceRefused    the camera refuses user or password → correct the Secret
 ├── OutboxUnavailable    the outbox's disk is full or gone → nothing was stored; try again, free space
@@ -27,6 +29,14 @@ class BackendUnavailable(EdgeError):
 
 class PhotoError(EdgeError):
     """A picture cannot be read."""
+
+
+class OutputError(EdgeError):
+    """A file that was asked for cannot be written."""
+
+
+class LabelsError(EdgeError):
+    """A file of labels, or a saved run, cannot be used."""
 
 
 class OutboxUnavailable(EdgeError):

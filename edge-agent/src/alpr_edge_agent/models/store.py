@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Literal, TypeAlias
 
 import structlog
 
+from alpr_edge_agent.durable import write_durably
 from alpr_edge_agent.errors import ModelUnavailable
 from alpr_edge_agent.models.catalog import KNOWN, KnownModel, Role
 
@@ -68,7 +67,7 @@ def prepare(known: KnownModel, directory: Path) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         with _locked(directory / ".lock"):
             if not _holds(path, known.sha256):
-                _write(path, _converted(known, source))
+                write_durably(path, _converted(known, source))
                 log.info("model_prepared", model=known.name, digest=f"sha256:{known.sha256}")
     except OSError as error:
         raise ModelUnavailable(f"{directory}: cannot keep models there ({error}); set ALPR_MODELS_DIR") from error
@@ -119,20 +118,6 @@ def _converted(known: KnownModel, source: Path) -> bytes:
             f"onnx {metadata.version('onnx')} writes it differently; install onnx==1.23.2 and try again"
         )
     return content
-
-
-def _write(path: Path, content: bytes) -> None:
-    # Rename after fsync: a reader, or a machine that loses power, sees the whole file or none.
-    with NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
 
 
 @contextmanager
