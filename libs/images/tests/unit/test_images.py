@@ -1,0 +1,73 @@
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alpr_images import image_key, open_image_store
+from alpr_images.errors import BadKey, Unavailable
+from alpr_images.keys import check_key
+
+ID = str(UUID(int=7))
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+KEY = image_key("north", NOON, ID, "plate")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def store(folder):
+    return open_image_store(f"file://{folder}")
+
+
+def test_a_key_names_site_day_and_event():
+    assert KEY == f"north/2026/01/02/{ID}/plate.jpg"
+
+
+def test_the_day_is_utc():
+    late = datetime(2026, 1, 2, 23, tzinfo=timezone(timedelta(hours=-5)))
+    assert image_key("north", late, ID, "frame").startswith("north/2026/01/03/")
+
+
+def test_the_first_picture_stays(store):
+    store.put_if_absent(KEY, b"one")
+    store.put_if_absent(KEY, b"two")
+    assert store.get(KEY) == b"one"
+    assert store.exists(KEY)
+
+
+def test_what_is_not_there_is_none(store):
+    assert store.get(KEY) is None
+    assert not store.exists(KEY)
+
+
+@given(st.text(max_size=40))
+def test_no_text_leads_out_of_the_store(text):
+    try:
+        check_key(text)
+    except BadKey:
+        return
+    assert ".." not in text
+    assert not text.startswith("/")
+
+
+@pytest.mark.parametrize("key", ["../x", "/etc/passwd", "north/2026/01/02/../../secret/plate.jpg", KEY + "x"])
+def test_a_foreign_key_is_refused(store, key):
+    with pytest.raises(BadKey):
+        store.get(key)
+
+
+@pytest.mark.parametrize("site", ["", "a/b", "A", "..", "a..b"])
+def test_a_site_that_is_no_name_is_refused(site):
+    with pytest.raises(BadKey):
+        image_key(site, NOON, ID, "plate")
+
+
+def test_a_store_that_cannot_write_says_unavailable(store, folder):
+    (folder / "north").write_text("in the way")
+    with pytest.raises(Unavailable):
+        store.put_if_absent(KEY, b"x")
