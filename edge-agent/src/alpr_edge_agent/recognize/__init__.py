@@ -35,12 +35,12 @@ class Treatment(BaseModel):
     tallest_line: bool = False
 
 
-# Insets are relative to boxes that are tight to the characters, and still take a tenth off above and below: state
+# Insets are relative to boxes that are tight to the characters, and still take a good tenth off above and below: state
 # names and frames otherwise come out as letters. Figures: docs/benchmarks/photos.md.
 FAST = (Treatment(inset=(-0.01, 0.12)),)
 QUALITY = (
-    Treatment(inset=(-0.02, 0.10)),
-    Treatment(inset=(-0.02, 0.10), deskew=True),
+    *FAST,
+    Treatment(inset=(-0.01, 0.12), deskew=True),
     Treatment(inset=(-0.03, -0.10), deskew=True, tallest_line=True),
 )
 
@@ -54,8 +54,9 @@ class RecognizerSettings(BaseModel):
         models_dir: where converted models are kept.
         mode: fast reads one cut of each plate, for video; quality reads several and lets them agree, for photos.
         treatments: cuts instead of those of `mode`.
-        min_input_width_px, max_input_width_px: of the network's input, 48 high. Narrow plates are padded, for it was
-            trained on wide lines of text; longer ones are squeezed.
+        min_input_width_px: of the network's input, 48 high; narrower plates are padded, for it was trained on wide
+            lines of text. None takes 192 in fast mode and 320 in quality mode.
+        max_input_width_px: wider plates are squeezed.
         threads: of one inference.
         max_batch: cuts in one inference.
     """
@@ -66,7 +67,7 @@ class RecognizerSettings(BaseModel):
     models_dir: Path = Field(default_factory=default_models_dir)
     mode: Literal["fast", "quality"] = "fast"
     treatments: Annotated[tuple[Treatment, ...], Field(min_length=1)] | None = None
-    min_input_width_px: Annotated[int, Field(ge=32, le=640, multiple_of=32)] = 192
+    min_input_width_px: Annotated[int, Field(ge=32, le=640, multiple_of=32)] | None = None
     max_input_width_px: Annotated[int, Field(ge=32, le=2048, multiple_of=32)] = 640
     threads: PositiveInt = 1
     max_batch: PositiveInt = 8
@@ -75,6 +76,11 @@ class RecognizerSettings(BaseModel):
     def cuts(self) -> tuple[Treatment, ...]:
         """The treatments that apply."""
         return self.treatments or (FAST if self.mode == "fast" else QUALITY)
+
+    @property
+    def padded_width_px(self) -> int:
+        """The least width of the network's input that applies."""
+        return self.min_input_width_px or (192 if self.mode == "fast" else 320)
 
 
 @dataclass(frozen=True, slots=True)

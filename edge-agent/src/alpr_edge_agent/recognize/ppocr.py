@@ -51,7 +51,7 @@ class PpOcrRecognizer:
         ]
         frames: dict[int, list[Frames]] = defaultdict(list)
         inputs = [line(crop, self._settings.max_input_width_px) for _, crop in crops]
-        for positions, batch in batches(inputs, self._settings.min_input_width_px, self._settings.max_batch):
+        for positions, batch in batches(inputs, self._settings.padded_width_px, self._settings.max_batch):
             output = self._session.run(None, {self._input: batch})[0]
             for position, part in zip(positions, output, strict=True):
                 frames[crops[position][0]].append(fold_classes(part, self._columns))
