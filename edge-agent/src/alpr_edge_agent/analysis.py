@@ -11,10 +11,21 @@ and at the end of a source `analysis.finish()`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from alpr_edge_agent.detect import Detections
 from alpr_edge_agent.frames import Box, FrameInfo
+from alpr_edge_agent.fusion import Fused
+from alpr_edge_agent.passage import BestShot, Passage
+from alpr_edge_agent.recognize import Reading
+from alpr_edge_agent.settling import SettleRule, confidence
+from alpr_edge_agent.track import TrackedBox, Tracker
+from alpr_edge_agent.zones import within
+from alpr_plates.formats import best_region, prior
+
+MAX_CANDIDATES = 8
 
 Polygon = tuple[tuple[float, float], ...]
 """Corners (x, y) as shares of the frame's width and height, 0 to 1."""
@@ -110,3 +121,134 @@ class Outcome:
     keep: tuple[tuple[int, Box], ...] = ()
     plates: tuple[SettledPlate, ...] = ()
     passes: tuple[VehiclePass, ...] = ()
+
+
+class CameraAnalysis:
+    """One epoch of one camera: from each frame's boxes to passes. Driven by frame times alone."""
+
+    def __init__(self, settings: AnalysisSettings = AnalysisSettings(), tracker: Tracker | None = None) -> None:
+        from alpr_edge_agent.track import open_tracker
+
+        self._settings = settings
+        self._tracker = tracker or open_tracker()
+        self._rule = SettleRule()
+        self._passages: dict[int, Passage] = {}
+        self._settled: dict[int, SettledPlate] = {}
+        self._ended: list[int] = []
+        self._start: datetime | None = None
+        self._frames = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether a vehicle that moves, or may, is in view: every frame counts then."""
+        return any(not passage.stands() for passage in self._passages.values())
+
+    def observe(self, info: FrameInfo, detections: Detections) -> tuple[Wanted, ...]:
+        """Take in a frame's detections; the plates that should be read in it."""
+        self._start = self._start or info.captured_at
+        self._frames += 1
+        settings = self._settings
+        counted = within(detections, (info.width, info.height), settings.roi, settings.ignore)
+        update = self._tracker.update(counted, (info.captured_at - self._start).total_seconds())
+        self._ended += [track for track in update.ended if track in self._passages]
+        wanted = [Wanted(seen.track, seen.box) for seen in update.seen if self._see(info, seen)]
+        return tuple(wanted)
+
+    def absorb(
+        self,
+        info: FrameInfo,
+        wanted: Sequence[Wanted],
+        readings: Sequence[Reading | None],
+        sharpness: Sequence[float] | None = None,
+    ) -> Outcome:
+        """Take in the readings of `wanted`, in its order (None: no text), and each view's `quality.sharpness`."""
+        keep: list[tuple[int, Box]] = []
+        plates: list[SettledPlate] = []
+        measured = sharpness if sharpness is not None else [None] * len(wanted)
+        for want, reading, sharp in zip(wanted, readings, measured, strict=True):
+            passage = self._passages.get(want.track)
+            if passage is None or want.track in self._settled:
+                continue
+            if passage.read(info, want.box, reading, sharp):
+                keep.append((want.track, want.box))
+            plate = self._settle(passage, leaving=False)
+            plates += [plate] if plate else []
+        gone, passes = self._leave()
+        return Outcome(tuple(keep), (*plates, *gone), passes)
+
+    def finish(self) -> Outcome:
+        """The source is over: every vehicle in view has passed."""
+        self._ended = [*self._ended, *(track for track in self._passages if track not in self._ended)]
+        plates, passes = self._leave()
+        return Outcome((), plates, passes)
+
+    def _see(self, info: FrameInfo, seen: TrackedBox) -> bool:
+        passage = self._passages.get(seen.track)
+        if passage is None:
+            passage = Passage(seen.track, info, info, seen.box, seen.box, seen.score)
+            self._passages[seen.track] = passage
+        else:
+            passage.see(info, seen.box, seen.score)
+        if seen.track in self._settled or seen.box.width < self._settings.min_plate_width_px:
+            return False
+        return passage.budget.wants(seen.box)
+
+    def _settle(self, passage: Passage, *, leaving: bool) -> SettledPlate | None:
+        fused = passage.fused(self._prior)
+        if fused is None or passage.shot is None:
+            return None
+        sure = confidence(fused)
+        if not (sure >= self._settings.min_confidence if leaving else self._rule.holds(fused)):
+            return None
+        plate = _plate(passage, passage.shot, fused, sure, self._settings.countries)
+        self._settled[passage.track] = plate
+        return plate
+
+    def _prior(self, text: str) -> float:
+        return prior(text, self._settings.countries)
+
+    def _leave(self) -> tuple[tuple[SettledPlate, ...], tuple[VehiclePass, ...]]:
+        plates: list[SettledPlate] = []
+        passes: list[VehiclePass] = []
+        for track in self._ended:
+            passage = self._passages.pop(track)
+            plate = self._settled.get(track)
+            if passage.sights < 2 and self._frames > 1:
+                continue  # one box in one frame of many is no vehicle
+            if plate is None and (plate := self._settle(passage, leaving=True)):
+                plates.append(plate)
+            passes.append(_vehicle_pass(passage, plate))
+            self._settled.pop(track, None)
+        self._ended = []
+        return tuple(plates), tuple(passes)
+
+
+def _plate(passage: Passage, shot: BestShot, fused: Fused, sure: float, countries: Sequence[str]) -> SettledPlate:
+    rest = 1 - fused.candidates[0][1]
+    others = [(text, (1 - sure) * p / rest) for text, p in fused.candidates[1:MAX_CANDIDATES] if rest > 0]
+    return SettledPlate(
+        track=passage.track,
+        text=fused.text,
+        confidence=sure,
+        candidates=((fused.text, sure), *others),
+        region=best_region(fused.text, countries),
+        shot=shot.info,
+        box=shot.box,
+        quality=shot.quality,
+        reads=len(passage.evidence),
+        first_seen_at=passage.first.captured_at,
+        last_seen_at=passage.last.captured_at,
+    )
+
+
+def _vehicle_pass(passage: Passage, plate: SettledPlate | None) -> VehiclePass:
+    return VehiclePass(
+        track=passage.track,
+        first_seen_at=passage.first.captured_at,
+        last_seen_at=passage.last.captured_at,
+        first_box=passage.first_box,
+        last_box=passage.last_box,
+        score=passage.score,
+        direction=passage.direction(),
+        plate=plate,
+    )

@@ -37,3 +37,10 @@ class Tracker(Protocol):
 
     def update(self, detections: Detections, time_s: float) -> TrackUpdate:
         """Take in the detections of a frame taken at `time_s` (media time in seconds, rising)."""
+
+
+def open_tracker() -> Tracker:
+    """The tracker that cameras get: one each, never shared."""
+    from alpr_edge_agent.track.bytetrack import ByteTracker
+
+    return ByteTracker()

@@ -1,0 +1,161 @@
+"""Many readings of one plate become one text: every candidate is scored under every reading's posteriors.
+
+The candidates are what any reading proposed, and the texts that the readings of one length spell together, character
+by character. A reading's support for a candidate is the likelihood of the best alignment of the two (an edit path whose
+substitutions cost what the posterior says), bounded below so that one bad view cannot outvote the others; the supports
+add up, weighted by the plate's size and sharpness. This is ROVER's voting (Fiscus, 1997) with likelihoods for votes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alpr_edge_agent.recognize import ALPHABET, Reading
+
+FLOOR = 0.01
+"""Probability of any character in any place: a posterior is never believed to be certain."""
+GAP = 0.02
+"""Probability that the reader saw a character that is not there, or missed one."""
+WORST = -9.0
+"""Log-likelihood that a reading which contradicts a candidate altogether gives it."""
+MAX_CANDIDATES = 16
+_COLUMN = {character: column for column, character in enumerate(ALPHABET)}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reading and what it is worth, 0 to 1 (`quality.weight`)."""
+
+    reading: Reading
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """What the readings say together.
+
+    Attributes:
+        candidates: (text, probability), best first, never empty; probabilities sum to 1.
+        lead: weighted log-likelihood by which the best leads the second; infinite where there is one alone.
+        agreeing: weights of the readings whose own text is the best.
+        total: weights of all readings.
+        mean_log: mean log-likelihood of the best under the readings, by weight.
+    """
+
+    candidates: tuple[tuple[str, float], ...]
+    lead: float
+    agreeing: float
+    agreeing_reads: int
+    total: float
+    mean_log: float
+
+    @property
+    def text(self) -> str:
+        """The best candidate."""
+        return self.candidates[0][0]
+
+
+Prior = Callable[[str], float]
+"""Log-probability bonus of a text, 0 for none."""
+
+
+def no_prior(_: str) -> float:
+    """All texts alike."""
+    return 0.0
+
+
+def fuse(evidence: Sequence[Evidence], prior: Prior = no_prior) -> Fused:
+    """The texts that `evidence` (at least one) supports; its order does not matter.
+
+    Raises:
+        ValueError: there is no evidence.
+    """
+    if not evidence:
+        raise ValueError("fuse() needs at least one reading")
+    texts = _proposed(evidence)
+    supports = np.array([likelihoods(item.reading, texts) for item in evidence])
+    weights = [item.weight for item in evidence]
+    scores = {
+        text: math.fsum(weight * float(row[i]) for weight, row in zip(weights, supports, strict=True)) + prior(text)
+        for i, text in enumerate(texts)
+    }
+    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    return _fused(ranked, evidence, prior)
+
+
+def _fused(ranked: list[tuple[str, float]], evidence: Sequence[Evidence], prior: Prior) -> Fused:
+    text, score = ranked[0]
+    lead = score - ranked[1][1] if len(ranked) > 1 else math.inf
+    total = math.fsum(item.weight for item in evidence)
+    agreeing = [item.weight for item in evidence if item.reading.text == text]
+    return Fused(
+        candidates=_probabilities(ranked),
+        lead=lead,
+        agreeing=math.fsum(agreeing),
+        agreeing_reads=len(agreeing),
+        total=total,
+        mean_log=(score - prior(text)) / max(total, 1e-9),
+    )
+
+
+def _probabilities(ranked: list[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    best = ranked[0][1]
+    shares = [math.exp(score - best) for _, score in ranked]
+    total = math.fsum(shares)
+    return tuple((text, share / total) for (text, _), share in zip(ranked, shares, strict=True))
+
+
+def _proposed(evidence: Sequence[Evidence]) -> list[str]:
+    votes: dict[str, list[float]] = defaultdict(list)
+    for item in evidence:
+        for text, probability in item.reading.candidates:
+            votes[text].append(item.weight * probability)
+    by_length: dict[int, list[Evidence]] = defaultdict(list)
+    for item in evidence:
+        by_length[len(item.reading.text)].append(item)
+    for group in by_length.values():
+        votes[_spelt_together(group)].append(math.fsum(item.weight for item in group))
+    ranked = sorted(votes, key=lambda text: (-math.fsum(votes[text]), text))
+    own = {item.reading.text for item in evidence}
+    return [text for i, text in enumerate(ranked) if i < MAX_CANDIDATES or text in own]
+
+
+def _spelt_together(group: Sequence[Evidence]) -> str:
+    """The text of the best character in each place, over readings of one length."""
+    logs = [item.weight * np.log(np.clip(item.reading.posteriors.astype(np.float64), FLOOR, 1)) for item in group]
+    summed = np.sort(np.array(logs), axis=0).sum(axis=0)  # sorted: the same sum in any order of the readings
+    return "".join(ALPHABET[column] for column in summed.argmax(axis=1))
+
+
+def likelihoods(reading: Reading, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Log-likelihood of each text under one reading, shape (len(texts),), `WORST` to 0.
+
+    The best edit path: a character in place costs its posterior; one that the reading has too many costs the
+    posterior's "none of these"; one that it lacks costs `GAP`.
+    """
+    rows = np.clip(reading.posteriors.astype(np.float64), 0, 1)
+    keep = np.log(np.maximum(rows, FLOOR))
+    drop = np.log(np.clip(1 - rows.sum(axis=1), GAP, 1))
+    longest = max(len(text) for text in texts)
+    columns = np.array([[_COLUMN[c] for c in text.ljust(longest, "A")] for text in texts])
+    table = np.zeros((longest + 1, len(texts)))
+    table[:] = math.log(GAP) * np.arange(longest + 1)[:, None]
+    for i in range(len(rows)):
+        table = _next_row(table, keep[i][columns], drop[i])
+    ends = table[[len(text) for text in texts], np.arange(len(texts))]
+    return np.maximum(ends, WORST)
+
+
+def _next_row(before: NDArray[np.float64], keep: NDArray[np.float64], drop: float) -> NDArray[np.float64]:
+    """One row of the edit table for all texts at once: `before` (L + 1, N), `keep` (N, L)."""
+    row = before + drop
+    row[1:] = np.maximum(row[1:], before[:-1] + keep.T)
+    for j in range(1, len(row)):
+        np.maximum(row[j], row[j - 1] + math.log(GAP), out=row[j])
+    return row
