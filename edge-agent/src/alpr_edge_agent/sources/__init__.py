@@ -21,10 +21,11 @@ from alpr_schemas.resources import AssignedCamera
 
 @dataclass(frozen=True, slots=True)
 class CameraFrame:
-    """A decoded frame on its way to the analysis."""
+    """A decoded frame on its way to the analysis; `still` where it is a photo and no other frame shows the same."""
 
     info: FrameInfo
     picture: Picture
+    still: bool = False
 
 
 class Feed(Protocol):
@@ -46,12 +47,10 @@ class Source(Protocol):
     Attributes:
         endless: a camera: the end of a feed is a disconnect, and the next `open` connects again.
         paced: frames come at their own speed, and late ones are dropped; otherwise every frame is wanted.
-        still: each feed is one photo.
     """
 
     endless: bool
     paced: bool
-    still: bool
 
     def open(self) -> Feed | None:
         """The next feed; None after the last. Blocks. Raises SourceUnavailable: this feed is not to be had."""

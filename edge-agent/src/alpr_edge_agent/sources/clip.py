@@ -20,7 +20,6 @@ class ClipSource:
     Paced (realtime, or looped): each run is an epoch of its own, dated by the wall clock, like a camera.
     """
 
-    still = False
     endless = False
 
     def __init__(self, path: Path, around: Surroundings, *, loop: bool, realtime: bool) -> None:

@@ -18,7 +18,6 @@ class LiveSource:
 
     endless = True
     paced = True
-    still = False
 
     def __init__(self, around: Surroundings, target: Callable[[], Target]) -> None:
         self._around = around

@@ -42,7 +42,6 @@ class FolderSource:
     def __init__(self, folder: Path, around: Surroundings) -> None:
         self._files = _listed(folder)
         self._around = around
-        self.still = all(path.suffix.lower() in PHOTOS for path in self._files)
         if not self._files:
             raise SourceUnavailable(f"{folder.name} holds no pictures; put .jpg, .png or .mp4 files into it")
 

@@ -26,7 +26,6 @@ class StillSource:
 
     endless = False
     paced = False
-    still = True
 
     def __init__(self, path: Path, around: Surroundings) -> None:
         self._path = path
@@ -64,7 +63,7 @@ class StillFeed:
 
     def __iter__(self) -> Iterator[CameraFrame]:
         """See `Feed`."""
-        yield CameraFrame(self._info, ArrayPicture(self._image))
+        yield CameraFrame(self._info, ArrayPicture(self._image), still=True)
 
     def close(self) -> None:
         """See `Feed`."""

@@ -1,0 +1,18 @@
+"""`python -m alpr_edge_agent pipeline`: the edge's processes by name."""
+
+from __future__ import annotations
+
+import click
+
+from alpr_edge_agent.pipeline_main import pipeline_command
+
+
+@click.group()
+def main() -> None:
+    """The edge's processes."""
+
+
+main.add_command(pipeline_command)
+
+if __name__ == "__main__":
+    main()
