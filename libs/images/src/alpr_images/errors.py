@@ -1,7 +1,7 @@
 """ImageError
 ├── BadKey       a key that no picture of ours has → a bug of the caller, or a probe from outside
 └── Unavailable  the store is down or full → try again later
-"""  # noqa: D205 - a drawing
+"""  # noqa: D205, D415 - a drawing
 
 from __future__ import annotations
 

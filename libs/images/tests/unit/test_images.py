@@ -25,7 +25,7 @@ def store(folder):
 
 
 def test_a_key_names_site_day_and_event():
-    assert KEY == f"north/2026/01/02/{ID}/plate.jpg"
+    assert f"north/2026/01/02/{ID}/plate.jpg" == KEY
 
 
 def test_the_day_is_utc():

