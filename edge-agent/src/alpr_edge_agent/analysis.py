@@ -23,7 +23,7 @@ from alpr_edge_agent.recognize import Reading
 from alpr_edge_agent.settling import SettleRule, confidence
 from alpr_edge_agent.track import TrackedBox, Tracker
 from alpr_edge_agent.zones import within
-from alpr_plates.formats import best_region, prior
+from alpr_plates.formats import format_prior, region_of
 
 MAX_CANDIDATES = 8
 
@@ -116,11 +116,13 @@ class Outcome:
         keep: (track, box) whose best shot so far is this frame: keep its pixels until the track ends.
         plates: settled now, each track at most once in its life; never taken back or corrected.
         passes: vehicles that have left; their kept pixels can go.
+        dropped: tracks that turned out to be no vehicles; their kept pixels can go, and nothing else is said of them.
     """
 
     keep: tuple[tuple[int, Box], ...] = ()
     plates: tuple[SettledPlate, ...] = ()
     passes: tuple[VehiclePass, ...] = ()
+    dropped: tuple[int, ...] = ()
 
 
 class CameraAnalysis:
@@ -205,7 +207,7 @@ class CameraAnalysis:
         return plate
 
     def _prior(self, text: str) -> float:
-        return prior(text, self._settings.countries)
+        return format_prior(text, self._settings.countries)
 
     def _leave(self) -> tuple[tuple[SettledPlate, ...], tuple[VehiclePass, ...]]:
         plates: list[SettledPlate] = []
@@ -231,7 +233,7 @@ def _plate(passage: Passage, shot: BestShot, fused: Fused, sure: float, countrie
         text=fused.text,
         confidence=sure,
         candidates=((fused.text, sure), *others),
-        region=best_region(fused.text, countries),
+        region=region_of(fused.text, countries),
         shot=shot.info,
         box=shot.box,
         quality=shot.quality,

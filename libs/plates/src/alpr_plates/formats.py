@@ -60,7 +60,7 @@ def fits(text: str, country: str) -> bool:
     return template(text) in FORMATS.get(country.upper(), ())
 
 
-def prior(text: str, countries: Sequence[str]) -> float:
+def format_prior(text: str, countries: Sequence[str]) -> float:
     """Log-probability bonus of a normalised text where plates of `countries` are expected; 0 where it fits none.
 
     Never below 0: a text of another format is only not favoured. Countries that are not listed change nothing.
@@ -74,12 +74,18 @@ def _regions(shape: str) -> tuple[str, ...]:
     return tuple(country for _, country in sorted(ranked))
 
 
+def shapes(countries: Sequence[str], length: int) -> tuple[str, ...]:
+    """Every template of `length` characters that the listed ones of `countries` use, each once, in a fixed order."""
+    found = (shape for country in countries for shape in FORMATS.get(country.upper(), ()) if len(shape) == length)
+    return tuple(dict.fromkeys(found))
+
+
 def regions(text: str) -> tuple[str, ...]:
     """The countries that the normalised `text` may come from, the likeliest first; empty where it fits none."""
     return _regions(template(text))
 
 
-def best_region(text: str, countries: Sequence[str] = ()) -> str | None:
+def region_of(text: str, countries: Sequence[str] = ()) -> str | None:
     """The one country that `text` points to: the first expected one that it fits, else the only one that it fits.
 
     None where formats cannot tell: most shapes are used by several countries.
