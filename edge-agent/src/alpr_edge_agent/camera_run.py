@@ -38,7 +38,13 @@ class Analysis(Protocol):
     def observe(self, info: FrameInfo, detections: Detections) -> tuple[Wanted, ...]:
         """See `alpr_edge_agent.analysis`."""
 
-    def absorb(self, info: FrameInfo, wanted: tuple[Wanted, ...], readings: Sequence[Reading | None]) -> Outcome:
+    def absorb(
+        self,
+        info: FrameInfo,
+        wanted: Sequence[Wanted],
+        readings: Sequence[Reading | None],
+        sharpness: Sequence[float] | None = None,
+    ) -> Outcome:
         """See `alpr_edge_agent.analysis`."""
 
     def finish(self) -> Outcome:
@@ -110,6 +116,11 @@ class CameraRun:
     def numbered(self, info: FrameInfo) -> FrameInfo:
         """`info` in this run's epoch."""
         return info if info.epoch == self.origin.epoch else replace(info, epoch=self.origin.epoch)
+
+    def found(self, detections: Detections) -> None:
+        """What the detector says of the frame that was wanted last."""
+        if not len(detections) and self.analysis is not None and not self.analysis.active:
+            self._gate.nothing_there()
 
     def take(self, frame: CameraFrame, outcome: Outcome) -> Sighting | None:
         """Keep what `outcome` keeps; what it settled, with the shots of it."""

@@ -43,6 +43,7 @@ class MotionGate:
         self._settings = settings
         self._roi = roi
         self._background: NDArray[np.float32] | None = None
+        self._last: NDArray[np.float32] | None = None
         self._watched: NDArray[np.bool_] | None = None
         self._seen_s = 0.0
         self._passed_s = float("-inf")
@@ -59,10 +60,16 @@ class MotionGate:
             return True
         return False
 
+    def nothing_there(self) -> None:
+        """The detector found nothing in the frame that passed last: all in it is background, ghosts of leavers too."""
+        if self._last is not None:
+            self._background = self._last.copy()
+
     def _moves(self, cells: NDArray[np.float32], time_s: float) -> bool:
+        self._last = cells
         background = self._background
         if background is None or background.shape != cells.shape:
-            self._background, self._seen_s = cells, time_s
+            self._background, self._seen_s = cells.copy(), time_s
             self._watched = _mask(self._roi, cells.shape)
             return True
         change = cells - background

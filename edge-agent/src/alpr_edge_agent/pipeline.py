@@ -18,6 +18,7 @@ from alpr_edge_agent.frames import BgrImage, FrameInfo
 from alpr_edge_agent.mailbox import FeedEnded
 from alpr_edge_agent.marks import Marks
 from alpr_edge_agent.metrics import PipelineMetrics
+from alpr_edge_agent.quality import cut, sharpness
 from alpr_edge_agent.recognize import PlateView, Reading, Recognizer
 from alpr_edge_agent.sources import CameraFrame
 from alpr_edge_agent.status import StatusBoard
@@ -145,6 +146,7 @@ class Pipeline:
         for look in looks:
             assert look.found is not None  # noqa: S101 - just filtered
             look.wanted = look.analysis.observe(look.info, look.found)
+            look.run.found(look.found)
             self._parts.metrics.processed(look.run.name, plates=len(look.found), detection_s=detected - started)
             self._parts.board.count(look.run.name, analysed=1)
             if self._parts.watch is not None:
@@ -173,7 +175,8 @@ class Pipeline:
         return [[next(readings) for _ in look.wanted] for look in looks]
 
     def _absorb(self, look: _Look) -> None:
-        outcome = look.analysis.absorb(look.info, look.wanted, look.readings)
+        sharp = [sharpness(cut(look.image, wanted.box)) for wanted in look.wanted]
+        outcome = look.analysis.absorb(look.info, look.wanted, look.readings, sharp)
         self._write(look.run.take(look.frame, outcome))
         took = time.monotonic() - look.began_s
         self._parts.metrics.settled(look.run.name, processing_s=took, tracks=len(look.run.album))

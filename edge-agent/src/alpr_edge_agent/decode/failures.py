@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import av
 
-from alpr_edge_agent.decode import DecodeSettings
+from alpr_edge_agent.decode import DecodeSettings, Target
 from alpr_edge_agent.errors import SourceRefused, SourceUnavailable
 
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
@@ -19,7 +19,6 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (av.error.FileNotFoundError, "there is no such file or device; correct source.url, or plug the device in"),
     (av.error.PermissionError, "this user may not open it; give the user read access (for USB: the group video)"),
     (av.error.ProtocolNotFoundError, "this kind of address is unknown; use rtsp://, usb:// or file:// in source.url"),
-    (av.error.InvalidDataError, "it is no video, or its first bytes are corrupt; play it elsewhere, then replace it"),
     (av.error.EOFError, "it is empty or cut off; replace it"),
     (av.error.IsADirectoryError, "it is a folder where a file is needed; correct source.url"),
     (av.error.HTTPServerError, "the camera answered with an error of its own (5xx); look into the camera's log"),
@@ -28,8 +27,12 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+_NO_VIDEO = "it is no video, or its first bytes are corrupt; play it elsewhere, then replace it"
+_NO_RTSP = "what answers there speaks no RTSP, or breaks off; check host and port in source.url"
+
+
 @contextmanager
-def translated(settings: DecodeSettings) -> Iterator[None]:
+def translated(settings: DecodeSettings, target: Target) -> Iterator[None]:
     """Turn what FFmpeg raises inside into SourceUnavailable or SourceRefused."""
     try:
         yield
@@ -42,6 +45,8 @@ def translated(settings: DecodeSettings) -> Iterator[None]:
             f"no answer within {settings.open_timeout_s:g} s to open, or {settings.read_timeout_s:g} s between"
             " pictures; check address, cable and firewall"
         ) from None
+    except av.error.InvalidDataError:
+        raise SourceUnavailable(_NO_RTSP if target.live and not target.device else _NO_VIDEO) from None
     except (av.error.FFmpegError, OSError, ValueError) as e:
         raise SourceUnavailable(_reason(e)) from None
 

@@ -74,7 +74,7 @@ class PyAvDecoder:
         self._target = target
         self._hooks = hooks
         self._settings = settings
-        with translated(settings), hooks.guard():
+        with translated(settings, target), hooks.guard():
             self._container = av.open(
                 target.address,
                 format=target.device,
@@ -111,7 +111,7 @@ class PyAvDecoder:
     def _frames(self, packet: Any) -> list[Any] | None:
         """None for a torn packet: one is no reason to give a camera up."""
         try:
-            with translated(self._settings), self._hooks.guard():
+            with translated(self._settings, self._target), self._hooks.guard():
                 return list(packet.decode())
         except SourceUnavailable:
             return None
@@ -121,7 +121,7 @@ class PyAvDecoder:
         return _caught_up(timed) if self._target.live else (packet for packet, _ in timed)
 
     def _demuxed(self) -> Iterator[tuple[Any, float]]:
-        with translated(self._settings):
+        with translated(self._settings, self._target):
             for packet in self._container.demux(self._stream):
                 if packet.pts is not None:
                     self._hooks.arrived(float(packet.pts * packet.time_base))
