@@ -126,7 +126,6 @@ def keys() -> None:
 def create_key(name: str, data: Path) -> None:
     """Make a key called NAME and print it, this one time."""
     from alpr_query_api.keys import create_key as create
-
     from alpr_standalone.report import database_of
 
     with _said(), database_of(data) as dsn:
@@ -138,7 +137,6 @@ def create_key(name: str, data: Path) -> None:
 def list_keys(data: Path) -> None:
     """List the keys by name; what they are is not kept."""
     from alpr_query_api.keys import list_keys as listed
-
     from alpr_standalone.report import database_of
 
     with _said(), database_of(data) as dsn:
@@ -152,7 +150,6 @@ def list_keys(data: Path) -> None:
 def revoke_key(name: str, data: Path) -> None:
     """Withdraw the keys called NAME."""
     from alpr_query_api.keys import revoke_key as revoke
-
     from alpr_standalone.report import database_of
 
     with _said(), database_of(data) as dsn:

@@ -7,10 +7,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from alpr_images.errors import Unavailable as StoreUnavailable
-from alpr_storage_consumer.errors import Unavailable
-from alpr_storage_consumer.handler import Record
-from alpr_storage_consumer.store import Store
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -20,6 +16,10 @@ from alpr_edge_agent.errors import DeliveryUnavailable
 from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.outbox_reader import OutboxRow
 from alpr_images import ImageStore, open_image_store
+from alpr_images.errors import Unavailable as StoreUnavailable
+from alpr_storage_consumer.errors import Unavailable
+from alpr_storage_consumer.handler import Record
+from alpr_storage_consumer.store import Store
 from alpr_telemetry import configure
 
 

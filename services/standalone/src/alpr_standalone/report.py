@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alpr_storage_consumer.migrate import migrate
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +16,7 @@ from alpr_standalone.database import EmbeddedPostgres
 from alpr_standalone.errors import Unusable
 from alpr_standalone.folder import StandaloneFolder
 from alpr_standalone.up import only_one
+from alpr_storage_consumer.migrate import migrate
 
 
 def print_cameras(data: Path, form: str) -> None:

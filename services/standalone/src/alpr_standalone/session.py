@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
-from alpr_storage_consumer.migrate import migrate
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -30,6 +29,8 @@ from alpr_standalone.up import (
     running,
     watch,
 )
+from alpr_storage_consumer.migrate import migrate
+from alpr_telemetry import configure
 
 SHOW_EVERY_TURNS = 3
 
@@ -44,7 +45,8 @@ def run(
         folder.make()
     except OSError as e:
         raise Unusable(f"--data: {folder.root} cannot be written ({e.strerror}); choose another folder") from e
-    with only_one(folder), stop_flag() as stop:
+    with only_one(folder), stop_flag() as stop, (folder.logs / "up.log").open("a") as out:
+        configure("standalone", stream=out)
         check_port(host, port)
         database = EmbeddedPostgres(folder.database)
         try:
@@ -94,9 +96,11 @@ def _start_database(database: EmbeddedPostgres) -> None:
 
 
 def _ensure_models() -> None:
-    from alpr_edge_agent.models import ensure_models
+    """Convert and check the models now, where a person sees that it takes a moment."""
+    from alpr_edge_agent.models import KNOWN, default_models_dir, prepare
 
-    ensure_models()
+    for known in KNOWN:
+        prepare(known, default_models_dir())
 
 
 def _demo(folder: StandaloneFolder) -> Path:
