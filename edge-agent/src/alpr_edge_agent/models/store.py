@@ -11,13 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-import structlog
-
 from alpr_edge_agent.durable import write_durably
 from alpr_edge_agent.errors import ModelUnavailable
 from alpr_edge_agent.models.catalog import KNOWN, KnownModel, Role
-
-log = structlog.get_logger()
 
 State: TypeAlias = Literal["ready", "installed", "not installed", "damaged"]
 """ready: opens at once. installed: converted at first use. damaged: the package's file is not the pinned one."""
@@ -68,7 +64,6 @@ def prepare(known: KnownModel, directory: Path) -> Path:
         with _locked(directory / ".lock"):
             if not _holds(path, known.sha256):
                 write_durably(path, _converted(known, source))
-                log.info("model_prepared", model=known.name, digest=f"sha256:{known.sha256}")
     except OSError as error:
         raise ModelUnavailable(f"{directory}: cannot keep models there ({error}); set ALPR_MODELS_DIR") from error
     return path
