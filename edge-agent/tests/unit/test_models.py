@@ -96,6 +96,21 @@ def test_the_graph_takes_any_batch_and_size_and_places_its_anchors(tmp_path: Pat
         assert np.corrcoef(ys.mean(axis=1), np.arange(rows))[0, 1] > 0.8
 
 
+def test_the_graph_computes_what_the_networks_own_code_does(tmp_path: Path) -> None:
+    # Expected: ultralytics 8.4 with PyTorch on the same checkpoint and input, once, at four of the 5,040 anchors.
+    noise = np.random.default_rng(0).random((1, 3, 384, 640), dtype=np.float32)
+    output = open_session(prepare(PLATE_YOLOV8N, tmp_path), threads=1).run(None, {"images": noise})[0]
+    expected = {
+        0: (10.340, 7.650, 20.589, 14.641),
+        2500: (161.326, 251.916, 25.781, 22.510),
+        4500: (337.874, 268.692, 373.463, 47.402),
+        5039: (577.116, 345.748, 129.909, 90.042),
+    }
+    for anchor, box in expected.items():
+        np.testing.assert_allclose(output[0, :4, anchor], box, atol=0.02)
+    assert output[0, 4, 5039] == pytest.approx(3.165e-06, rel=0.01)
+
+
 def test_the_graph_keeps_to_standard_operators(tmp_path: Path) -> None:
     model = onnx.load(prepare(PLATE_YOLOV8N, tmp_path))
     onnx.checker.check_model(model, full_check=True)
