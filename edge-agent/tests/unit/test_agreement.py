@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alpr_edge_agent.recognize import ALPHABET
-from alpr_edge_agent.recognize.agreement import agree, calibrated
+from alpr_edge_agent.recognize.agreement import agree, calibrated, with_prior
 from alpr_edge_agent.recognize.ctc import GAP, Frames
 
 
@@ -64,3 +64,20 @@ def test_calibration_keeps_the_order_and_a_sum_of_at_most_one(weights: list[floa
 
 def test_calibration_keeps_certainty() -> None:
     assert calibrated([("A", 1.0)]) == (("A", 1.0),)
+
+
+def test_a_known_format_decides_between_near_equals_and_not_against_the_evidence() -> None:
+    near = spelling("RK340AO", 1.0)
+    near[12, ALPHABET.index("O")], near[12, ALPHABET.index("0")] = 0.4, 0.6
+    clear = spelling("RK340A0", 1.0)
+    clear[12, ALPHABET.index("O")], clear[12, ALPHABET.index("0")] = 0.1, 0.9
+    readings = [agree([near]), agree([near], format_bonus=1.0), agree([clear], format_bonus=1.0)]
+    assert [reading.text if reading else None for reading in readings] == ["RK340A0", "RK340AO", "RK340A0"]
+
+
+@given(st.dictionaries(st.sampled_from(["AB123CD", "AB123C0", "X", ""]), st.floats(0.01, 0.25)), st.floats(0, 5))
+def test_the_prior_keeps_probabilities(votes: dict[str, float], bonus: float) -> None:
+    weighed = with_prior(votes, bonus)
+    assert weighed.keys() == votes.keys()
+    assert sum(weighed.values()) <= 1 + 1e-9
+    assert all(p > 0 for p in weighed.values())

@@ -55,7 +55,8 @@ class PpOcrRecognizer:
             output = self._session.run(None, {self._input: batch})[0]
             for position, part in zip(positions, output, strict=True):
                 frames[crops[position][0]].append(fold_classes(part, self._columns))
-        return [agree(frames[index]) if index in frames else None for index in range(len(views))]
+        prior = self._settings.prior
+        return [agree(frames[index], prior) if index in frames else None for index in range(len(views))]
 
 
 def class_columns(characters: Sequence[str]) -> NDArray[np.intp]:
