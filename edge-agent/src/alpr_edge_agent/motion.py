@@ -27,8 +27,8 @@ class MotionSettings:
     """
 
     memory_s: float = 2.0
-    floor: float = 6.0
-    noise_factor: float = 5.0
+    floor: float = 4.0
+    noise_factor: float = 8.0
     min_cells: int = 4
     look_every_s: float = 2.0
 
@@ -77,7 +77,7 @@ class MotionGate:
         share = min(1.0, max(0.0, time_s - self._seen_s) / self._settings.memory_s)
         cv2.accumulateWeighted(cells, background, share)
         self._seen_s = time_s
-        size = np.abs(change)
+        size = np.abs(cv2.blur(change, (3, 3)))  # noise is alone, a vehicle has neighbours
         bound = max(self._settings.floor, self._settings.noise_factor * float(np.median(size)))
         changed = size > bound
         if self._watched is not None:

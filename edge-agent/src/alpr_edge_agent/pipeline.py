@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 ITEMS_A_TURN = 16
 T = TypeVar("T")
 R = TypeVar("R")
+Watch = Callable[[FrameInfo, BgrImage, Detections], None]
 
 
 class Stills(Protocol):
@@ -55,7 +56,7 @@ class PipelineParts:
     board: StatusBoard
     metrics: PipelineMetrics
     max_batch: int = 8
-    watch: Callable[[FrameInfo, BgrImage, Detections], None] | None = None
+    watch: Watch | None = None
 
 
 @dataclass(slots=True)

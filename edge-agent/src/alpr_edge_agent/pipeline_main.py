@@ -37,7 +37,7 @@ from alpr_edge_agent.orders import Orders, read_logins
 from alpr_edge_agent.outbox import Outbox
 from alpr_edge_agent.outbox_reader import OutboxReader
 from alpr_edge_agent.pacer import Pacer
-from alpr_edge_agent.pipeline import Pipeline, PipelineParts, Stills
+from alpr_edge_agent.pipeline import Pipeline, PipelineParts, Stills, Watch
 from alpr_edge_agent.recognize import Recognizer, open_recognizer
 from alpr_edge_agent.roster import Roster, fingerprint, read_ledger, write_ledger
 from alpr_edge_agent.settings import PipelineSettings
@@ -46,6 +46,7 @@ from alpr_edge_agent.sources.clip_times import ClipTimes
 from alpr_edge_agent.status import StatusBoard
 from alpr_edge_agent.status_writer import StatusWriter
 from alpr_edge_agent.writer import Writer
+from alpr_schemas.events import PlateEvent
 from alpr_schemas.resources import AssignedCamera, AssignmentSpec, EdgeAssignment
 from alpr_telemetry import configure
 
@@ -76,6 +77,7 @@ class Backends:
 
     Attributes:
         watch: told of every analysed frame; see `PipelineParts`.
+        on_plate: told of every plate once it is durable, in the writer's thread.
     """
 
     open_decoder: OpenDecoder = open_decoder
@@ -83,8 +85,9 @@ class Backends:
     open_recognizer: Callable[[PipelineSettings], Recognizer] = lambda s: open_recognizer(s.recognizer)
     new_analysis: Callable[[AnalysisSettings], Analysis] = default_analysis
     open_stills: Callable[[PipelineSettings], Stills] = default_stills
-    watch: Any = None
-    on_plate: Any = None
+    watch: Watch | None = None
+    on_plate: Callable[[PlateEvent], None] | None = None
+    probation_s: float = quarantine.PROBATION_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,14 @@ class _Process:
         )
         origin = Origin(spec.site, spec.node_name, "", "", detector.digest, recognizer.digest)
         start = partial(self._start_camera, _Shared(marks, outbox, origin, Pacer(spec.connect_per_second)))
-        roster = Roster(pipeline, self.board, start, self.folder.crashes)
+        roster = Roster(
+            pipeline,
+            self.board,
+            start,
+            self.folder.crashes,
+            gone=marks.release,
+            probation_s=self.backends.probation_s,
+        )
         self._loop(pipeline, roster, writer, status)
         return self._end(pipeline, roster, writer, outbox, status)
 

@@ -34,7 +34,7 @@ class _Probation:
 
 
 class Roster:
-    """Which cameras run; only the loop's thread calls it."""
+    """Which cameras run; only the loop's thread calls it. `gone` is told of cameras of which nothing is left."""
 
     def __init__(
         self,
@@ -43,12 +43,15 @@ class Roster:
         start: StartCamera,
         ledger_path: Path,
         *,
+        gone: Callable[[str], None] = lambda _: None,
         probation_s: float = quarantine.PROBATION_S,
     ) -> None:
         self._pipeline = pipeline
         self._board = board
         self._start = start
         self._ledger_path = ledger_path
+        self._gone = gone
+        self._retired: list[CameraRun] = []
         self._probation_s = probation_s
         self._ledger = read_ledger(ledger_path)
         self._wanted: dict[str, AssignedCamera] = {}
@@ -77,6 +80,7 @@ class Roster:
     def admit(self) -> None:
         """Start what may run and does not; end a probation that was passed. Cheap: call it every second."""
         now = time.time()
+        self._bury_retired()
         self._end_probation()
         self._set_ledger(quarantine.pruned(self._ledger, self._fingerprints, now))
         enabled = [name for name, camera in self._wanted.items() if camera.config.enabled]
@@ -124,8 +128,16 @@ class Roster:
         if run is not None:
             run.stop.set()
             self._pipeline.finish(run)
+            self._retired.append(run)
         if self._probation and self._probation.camera == name:
             self._probation = None
+
+    def _bury_retired(self) -> None:
+        """Tell of cameras whose thread has ended: until then it may stand in a native call."""
+        for run in [run for run in self._retired if not run.thread.is_alive()]:
+            self._retired.remove(run)
+            if run.name not in self._pipeline.runs:
+                self._gone(run.name)
 
     def _admit_suspect(self, suspects: tuple[str, ...]) -> None:
         for name in suspects:
