@@ -82,7 +82,8 @@ _STRAIGHT: dict[str, list[Stroke]] = {
 
 
 def _bent(character: str, boxy: float) -> list[Stroke]:
-    def bend(x: float, y: float, rx: float, ry: float, start: float, end: float) -> Stroke:
+    def bend(*circle: float) -> Stroke:  # x, y, radius in x and in y, from and to angle
+        x, y, rx, ry, start, end = circle
         return arc((x, y), (rx, ry), start, end, boxy)
 
     bowl = [(0.0, 8.0), (0.0, 0.0), (2.2, 0.0), *bend(2.2, 2.2, 1.9, 2.2, -90, 90), (0.0, 4.4)]
@@ -127,23 +128,30 @@ def text_width(text: str, style: Style) -> float:
     return sum(advance(c, style) for c in text) + style.gap * max(0, len(text) - 1)
 
 
-def draw_text(
-    image: NDArray[np.uint8], text: str, origin: Point, height_px: float, color: tuple[int, int, int], style: Style
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """How tall and in which colour (BGR) a line is written."""
+
+    height_px: float
+    color: tuple[int, int, int]
+    style: Style = Style()
+
+
+def draw_text(image: NDArray[np.uint8], text: str, origin: Point, ink: Ink) -> None:
     """Draw one line into `image` (changed in place); `origin` is its top left corner in pixels."""
-    scale = height_px / (HEIGHT + style.weight)
+    style = ink.style
+    scale = ink.height_px / (HEIGHT + style.weight)
     x = origin[0]
     for character in text:
         for stroke in strokes(character, style.boxy):
-            _draw_stroke(image, stroke, (x, origin[1]), scale, color, style)
+            _draw_stroke(image, stroke, (x, origin[1]), scale, ink)
         x += (advance(character, style) + style.gap) * scale
 
 
-def _draw_stroke(
-    image: NDArray[np.uint8], stroke: Stroke, at: Point, scale: float, color: tuple[int, int, int], style: Style
-) -> None:
+def _draw_stroke(image: NDArray[np.uint8], stroke: Stroke, at: Point, scale: float, ink: Ink) -> None:
+    style = ink.style
     half = style.weight / 2
     points = np.array([((x * style.width + half) * scale + at[0], (y + half) * scale + at[1]) for x, y in stroke])
     fixed = np.round(points * 16).astype(np.int32)  # cv2 draws at a sixteenth of a pixel
     thickness = max(1, round(style.weight * scale))
-    cv2.polylines(image, [fixed], isClosed=False, color=color, thickness=thickness, lineType=cv2.LINE_AA, shift=4)
+    cv2.polylines(image, [fixed], isClosed=False, color=ink.color, thickness=thickness, lineType=cv2.LINE_AA, shift=4)

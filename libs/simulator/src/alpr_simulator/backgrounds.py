@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from alpr_simulator.alphabet import Style, draw_text
+from alpr_simulator.alphabet import Ink, draw_text
 from alpr_simulator.optics import Camera
 from alpr_simulator.plates import Color, Image
 from alpr_simulator.traffic import Road
@@ -120,7 +120,8 @@ def _sign(image: Field, camera: Camera, where: tuple[float, float], rng: np.rand
     middle = (x1 + x2) // 2
     cv2.line(image, (middle, y2), (middle, y1), (95.0, 95.0, 95.0), max(1, (x2 - x1) // 14))
     board = np.full((160, 320, 3), (150, 90, 20), np.uint8)
-    draw_text(board, str(rng.choice(["EXIT 12", "ROUTE 7", "P 200M", "KEEP LEFT"])), (25, 50), 60, (240, 240, 240), Style())
+    words = str(rng.choice(["EXIT 12", "ROUTE 7", "P 200M", "KEEP LEFT"]))
+    draw_text(board, words, (25, 50), Ink(60, (240, 240, 240)))
     bottom = y1 + (x2 - x1) // 2
     left, top, right, low = max(0, x1), max(0, y1), min(camera.width, x2), min(camera.height, bottom)
     if right - left < 4 or low - top < 4 or (x2 - x1) < 6:

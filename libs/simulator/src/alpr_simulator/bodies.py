@@ -87,7 +87,10 @@ def _corners(vehicle: Vehicle, pose: Pose, camera: Camera) -> dict[str, Points]:
         "end": upright(foot, right, width / 2),
         "plate": plate,
         "shadow": np.array(
-            [_at(p, ground) for p in (back - across * 1.2, back + across * 1.2, foot + across * 1.2, foot - across * 1.2)]
+            [
+                _at(p, ground)
+                for p in (back - across * 1.2, back + across * 1.2, foot + across * 1.2, foot - across * 1.2)
+            ]
         ),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import av
 
@@ -56,7 +56,7 @@ def _encode(simulation: Simulation, path: Path, codec: Codec, bit_rate: int) -> 
     encoder, options = _ENCODERS[codec]
     fps = Fraction(scene.fps).limit_denominator(1001)
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream(encoder, rate=fps, options=options)
+        stream = cast("av.VideoStream", container.add_stream(encoder, rate=fps, options=options))
         stream.width, stream.height, stream.pix_fmt = scene.width, scene.height, "yuv420p"
         stream.bit_rate, stream.gop_size = bit_rate, max(1, round(2 * scene.fps))
         stream.thread_count = 1

@@ -11,7 +11,7 @@ from alpr_simulator.clip import Codec, render, truth_path
 from alpr_simulator.scene import Scene
 
 
-class _Size(click.ParamType):
+class _Size(click.ParamType[tuple[int, int]]):
     """WIDTHxHEIGHT in pixels, both even."""
 
     name = "WxH"
@@ -42,13 +42,14 @@ class _Size(click.ParamType):
     help="Share of the frames with a vehicle in view.",
 )
 @click.option("--codec", type=click.Choice(["h264", "h265"]), default="h264", show_default=True)
-def simulate(
-    out: Path, seed: int, seconds: float, fps: float, size: tuple[int, int], occupancy: float, codec: str
-) -> None:
+def simulate(out: Path, codec: str, size: tuple[int, int], **options: float) -> None:
     """Render vehicles that drive by to OUT (mp4), and what is true of them to OUT's name with .truth.json."""
     if not out.parent.is_dir():
         raise click.BadParameter(f"{out.parent}: no such folder; create it first", param_hint="OUT")
-    scene = Scene(seed, seconds, fps, size[0], size[1], occupancy)
+    seed = int(options.pop("seed"))
+    scene = Scene(seed, width=size[0], height=size[1], **options)  # type: ignore[arg-type]  # named as the options are
     truth = render(scene, out, cast("Codec", codec))
-    click.echo(f"{out}: {truth.frames} frames, {len(truth.vehicles)} vehicles, in view in {truth.occupancy:.1%} of them")
+    click.echo(
+        f"{out}: {truth.frames} frames, {len(truth.vehicles)} vehicles, in view in {truth.occupancy:.1%} of them"
+    )
     click.echo(f"{truth_path(out)}: the truth")

@@ -90,11 +90,14 @@ def _pyramid(vehicle: Vehicle, name: str) -> list[Layer]:
 
 
 def _levels(image: Image) -> list[Layer]:
-    alpha = image[..., 3:].astype(np.float32) / 255 if image.shape[2] == 4 else np.ones((*image.shape[:2], 1), np.float32)
+    alpha = (
+        image[..., 3:].astype(np.float32) / 255 if image.shape[2] == 4 else np.ones((*image.shape[:2], 1), np.float32)
+    )
     levels = [np.concatenate([image[..., :3] * alpha, alpha], axis=2).astype(np.float32)]
     while min(levels[-1].shape[:2]) > 8:
         height, width = levels[-1].shape[:2]
-        levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
+        half = cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        levels.append(np.asarray(half, np.float32))
     return levels
 
 

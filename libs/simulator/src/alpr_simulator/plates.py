@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from alpr_simulator.alphabet import HEIGHT, Style, draw_text, text_width
+from alpr_simulator.alphabet import HEIGHT, Ink, Style, draw_text, text_width
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -51,7 +51,7 @@ def _write(image: Image, text: str, box: tuple[float, float, float, float], colo
     scale = min((right - left) / units, (bottom - top) / (HEIGHT + style.weight))
     tall = scale * (HEIGHT + style.weight)
     origin = ((left + right - units * scale) / 2, (top + bottom - tall) / 2)
-    draw_text(image, text, origin, tall, color, style)
+    draw_text(image, text, origin, Ink(tall, color, style))
 
 
 def _border(image: Image, color: Color, share: float = 0.025) -> None:
@@ -77,11 +77,21 @@ def _us_like(rng: np.random.Generator) -> Plate:
     shade = np.linspace(0.9, 1.0, image.shape[0])[:, None, None]
     image = np.asarray(image * shade, np.uint8)
     small = Style(weight=1.2, boxy=2.4, gap=1.4)
-    _write(image, str(rng.choice(["SUNNY COAST", "LAKELAND", "NEW HARBOR", "GREEN VALLEY"])), (0.2, 0.05, 0.8, 0.2), ink, small)
+    _write(
+        image,
+        str(rng.choice(["SUNNY COAST", "LAKELAND", "NEW HARBOR", "GREEN VALLEY"])),
+        (0.2, 0.05, 0.8, 0.2),
+        ink,
+        small,
+    )
     _write(image, text, (0.06, 0.27, 0.94, 0.8), ink, _style(rng, 0.8))
-    _write(image, str(rng.choice(["LAND OF RIVERS", "EXPLORE", "THE QUIET STATE"])), (0.25, 0.87, 0.75, 0.96), ink, small)
+    _write(
+        image, str(rng.choice(["LAND OF RIVERS", "EXPLORE", "THE QUIET STATE"])), (0.25, 0.87, 0.75, 0.96), ink, small
+    )
     for x in (0.22, 0.78):
-        cv2.circle(image, (round(x * image.shape[1]), round(0.06 * image.shape[0])), 7, (120, 120, 120), -1, cv2.LINE_AA)
+        cv2.circle(
+            image, (round(x * image.shape[1]), round(0.06 * image.shape[0])), 7, (120, 120, 120), -1, cv2.LINE_AA
+        )
     return Plate(text, "us", image, 0.305, 0.152)
 
 
@@ -92,7 +102,9 @@ def _eu_like(rng: np.random.Generator) -> Plate:
     _border(image, (25, 25, 25))
     band = round(0.085 * image.shape[1])
     image[8:-8, 8:band] = (150, 60, 10)
-    _write(image, str(rng.choice(["D", "F", "PL", "CZ", "I", "A"])), (0.025, 0.62, 0.07, 0.88), (240, 240, 240), Style())
+    _write(
+        image, str(rng.choice(["D", "F", "PL", "CZ", "I", "A"])), (0.025, 0.62, 0.07, 0.88), (240, 240, 240), Style()
+    )
     for angle in np.linspace(0, 2 * np.pi, 12, endpoint=False):
         center = (round(band * 0.55 + 18 * np.cos(angle)), round(image.shape[0] * 0.33 + 18 * np.sin(angle)))
         cv2.circle(image, center, 2, (60, 220, 240), -1, cv2.LINE_AA)
@@ -147,4 +159,16 @@ def _weather(image: Image, rng: np.random.Generator) -> Image:
     patches = rng.normal(0, float(rng.uniform(2, 14)), (6, 14)).astype(np.float32)
     dirt = cv2.resize(patches, (width, height), interpolation=cv2.INTER_CUBIC)
     light = np.linspace(1, float(rng.uniform(0.82, 1.0)), height, dtype=np.float32)[:, None]
-    return np.asarray(np.clip((image + dirt[..., None]) * light[..., None], 0, 255), np.uint8)
+    splashed = _splash(image.astype(np.float32), rng)
+    return np.asarray(np.clip((splashed + dirt[..., None]) * light[..., None], 0, 255), np.uint8)
+
+
+def _splash(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Mud on some plates: it hides little, but makes look-alikes."""
+    height, width = image.shape[:2]
+    if rng.random() < 0.6:
+        return image
+    spots = rng.normal(0, 1, (10, 30)).astype(np.float32)
+    field = cv2.resize(spots, (width, height), interpolation=cv2.INTER_CUBIC)
+    cover = np.clip((field - float(rng.uniform(0.9, 1.8))) * 2, 0, float(rng.uniform(0.3, 0.75)))[..., None]
+    return np.asarray(image * (1 - cover) + np.array((60, 75, 90), np.float32) * cover, np.float32)

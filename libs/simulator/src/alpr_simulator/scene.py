@@ -9,6 +9,7 @@ from functools import cached_property
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from alpr_simulator.backgrounds import draw_background
 from alpr_simulator.bodies import Placed
@@ -19,7 +20,8 @@ from alpr_simulator.traffic import Drive, Road, in_view, through_view, timetable
 from alpr_simulator.truth import PlateSight, Truth, VehicleTruth
 from alpr_simulator.vehicles import make_vehicle
 
-SPEED_MPS = (8.0, 14.0)
+Grain = NDArray[np.int8]
+SPEED_MPS = (6.0, 12.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Weather:
         noise: standard deviation in grey levels.
         exposure_s: for motion blur.
         defocus_px: blur of the lens.
+        bounce_mps: standard deviation of the vehicles' rocking, which blurs some frames more than others.
     """
 
     gain: float
@@ -66,6 +69,7 @@ class Weather:
     noise: float
     exposure_s: float
     defocus_px: float
+    bounce_mps: float
 
 
 class Simulation:
@@ -121,7 +125,7 @@ class Simulation:
         shown = [(index, where) for index, where in placed if where is not None and in_view(where, self.camera)]
         return sorted(shown, key=lambda item: -item[1].depth_m)
 
-    def _frame(self, number: int, grain: Image, rng: np.random.Generator) -> Image:
+    def _frame(self, number: int, grain: Grain, rng: np.random.Generator) -> Image:
         frame = self.background.copy()
         for index, where in self._placed(number):
             paint(frame, self.drives[index].vehicle, where, self._motion(index, number))
@@ -137,16 +141,19 @@ class Simulation:
         if now is None or then is None:
             return 0.0, 0.0
         dx, dy = then.plate.mean(axis=0) - now.plate.mean(axis=0)
-        return float(dx), float(dy)
+        px_per_m = float(np.ptp(now.plate[:, 0])) / self.drives[index].vehicle.plate.width_m
+        rocks = np.random.default_rng([self.scene.seed, index, number]).normal(0, self.weather.bounce_mps, 2)
+        along, across = rocks * px_per_m * self.weather.exposure_s
+        return float(dx + along), float(dy + across)
 
-    def _expose(self, frame: Image, number: int, grain: Image) -> Image:
+    def _expose(self, frame: Image, number: int, grain: Grain) -> Image:
         weather = self.weather
         share, period_s = weather.sway
         gain = weather.gain * (1 + share * math.sin(2 * math.pi * number / self.scene.fps / period_s))
         if weather.defocus_px > 0.3:
             frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), weather.defocus_px), np.uint8)
         lit = cv2.convertScaleAbs(frame, alpha=gain, beta=0)
-        return np.asarray(cv2.subtract(cv2.add(lit, grain), 12), np.uint8)  # grain is noise around 12
+        return np.asarray(cv2.add(lit, grain, dtype=cv2.CV_8U), np.uint8)
 
     def _visibility(self, where: Placed, others: list[Placed]) -> float:
         """Share of the plate that shows, by a grid of points on it."""
@@ -171,12 +178,12 @@ class Simulation:
         busy_s = scene.occupancy * scene.seconds
         drives: list[Drive] = []
         while busy_s > 0 and not _enough(drives, busy_s, scene.vehicles):
-            drives.append(self._drive(len(drives)))
+            drives.append(self._drive())
         if not drives:
             return []
         return timetable(drives, scene.frame_count, scene.fps, scene.occupancy, rng)
 
-    def _drive(self, index: int) -> Drive:
+    def _drive(self) -> Drive:
         rng = self._rng
         rear = bool(rng.random() < 0.5)
         vehicle = make_vehicle(
@@ -215,10 +222,10 @@ def _sight(number: int, time_s: float, where: Placed, visibility: float) -> Plat
 
 
 def _camera(scene: Scene, rng: np.random.Generator) -> Camera:
-    focal_px = scene.width * float(rng.uniform(1.1, 1.5))
-    height_m = float(rng.uniform(3.6, 5.5))
+    focal_px = scene.width * float(rng.uniform(1.7, 2.4))
+    height_m = float(rng.uniform(3.2, 5.0))
     half = math.atan(scene.height / 2 / focal_px)
-    far_m = float(rng.uniform(28, 42))
+    far_m = float(rng.uniform(22, 34))
     return Camera(scene.width, scene.height, focal_px, height_m, math.atan(height_m / far_m) + half)
 
 
@@ -235,15 +242,16 @@ def _weather(rng: np.random.Generator, hardship: float | None) -> Weather:
     return Weather(
         gain=1.0 - 0.6 * hard * float(rng.uniform(0.6, 1.0)),
         sway=(float(rng.uniform(0, 0.08)), float(rng.uniform(3, 9))),
-        noise=2.0 + 7.0 * hard,
-        exposure_s=float(rng.uniform(0.001, 0.004)) + 0.008 * hard,
+        noise=2.0 + 8.0 * hard,
+        exposure_s=float(rng.uniform(0.001, 0.004)) + 0.012 * hard,
         defocus_px=float(rng.uniform(0, 0.5)) + 0.9 * hard * float(rng.random()),
+        bounce_mps=2.0 * float(rng.random()),
     )
 
 
-def _grain(rng: np.random.Generator, camera: Camera, noise: float) -> Image:
+def _grain(rng: np.random.Generator, camera: Camera, noise: float) -> Grain:
     size = (camera.height, camera.width, 3)
-    return np.clip(rng.normal(12, noise, size), 0, 255).astype(np.uint8)
+    return np.clip(np.round(rng.normal(0, noise, size)), -127, 127).astype(np.int8)
 
 
 def _poles(rng: np.random.Generator, camera: Camera, background: Image) -> list[tuple[int, int]]:

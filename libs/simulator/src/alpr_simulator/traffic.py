@@ -100,7 +100,9 @@ def through_view(drive: Drive, camera: Camera) -> Drive:
     return replace(drive, enters_m=float(seen[0]), leaves_m=float(seen[-1]) + STEP_M)
 
 
-def timetable(drives: list[Drive], total_frames: int, fps: float, share: float, rng: np.random.Generator) -> list[Drive]:
+def timetable(
+    drives: list[Drive], total_frames: int, fps: float, share: float, rng: np.random.Generator
+) -> list[Drive]:
     """Give the drives start times, and speeds, so that `share` of the frames show one of them.
 
     Every third drive follows close on the one before it, so that vehicles also meet; the rest come one by one.

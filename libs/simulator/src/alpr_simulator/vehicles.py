@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from alpr_simulator.alphabet import Style, draw_text
+from alpr_simulator.alphabet import Ink, Style, draw_text
 from alpr_simulator.plates import Color, Image, Plate
 
 PX_PER_M = 320
@@ -83,8 +83,8 @@ def _end(
     bumper = round(0.83 * height)
     image[bumper:, :, :3] = (image[bumper:, :, :3] * 0.45).astype(np.uint8)
     recess = round(plate_y * PX_PER_M)
-    cv2.rectangle(image, (round(0.31 * width), recess - 38), (round(0.69 * width), recess + 38),
-                  tuple(int(c * 0.6) for c in paint) + (255,), -1)  # fmt: skip
+    hollow = (*(int(c * 0.6) for c in paint), 255)
+    cv2.rectangle(image, (round(0.31 * width), recess - 38), (round(0.69 * width), recess + 38), hollow, -1)
     if not rear:
         for y in range(round(0.56 * height), max(recess - 45, round(0.56 * height) + 1), 9):
             cv2.line(image, (round(0.3 * width), y), (round(0.7 * width), y), (25, 25, 25, 255), 4)
@@ -114,10 +114,12 @@ def _window(image: Image, rng: np.random.Generator) -> None:
 def _cut_corners(image: Image) -> None:
     height, width = image.shape[:2]
     mask = np.zeros((height, width), np.uint8)
-    outline = [(0.13, 0.0), (0.87, 0.0), (0.99, 0.46), (1.0, 0.5), (1.0, 0.93), (0.0, 0.93), (0.0, 0.5), (0.01, 0.46)]
+    outline = [(0.03, 0.0), (0.97, 0.0), (1.0, 0.08), (1.0, 0.93), (0.0, 0.93), (0.0, 0.08)]
     cv2.fillPoly(mask, [(np.array(outline) * (width - 1, height - 1)).astype(np.int32)], 255, cv2.LINE_AA)
     for left in (0.03, 0.82):
-        cv2.rectangle(mask, (round(left * width), round(0.85 * height)), (round((left + 0.15) * width), height), 255, -1)
+        cv2.rectangle(
+            mask, (round(left * width), round(0.85 * height)), (round((left + 0.15) * width), height), 255, -1
+        )
         foot = image[round(0.93 * height) :, round(left * width) : round((left + 0.15) * width)]
         foot[..., :3] = 18
     image[..., 3] = mask
@@ -144,5 +146,5 @@ def _side(rng: np.random.Generator, size_m: tuple[float, float], paint: Color, *
 def _phone_number(image: Image, rng: np.random.Generator, at: tuple[float, float], height_px: float) -> None:
     number = "".join(str(digit) for digit in rng.integers(0, 10, 7))
     surface = np.ascontiguousarray(image[..., :3])
-    draw_text(surface, f"{number[:3]}-{number[3:]}", at, height_px, (30, 30, 160), Style(weight=0.9))
+    draw_text(surface, f"{number[:3]}-{number[3:]}", at, Ink(height_px, (30, 30, 160), Style(weight=0.9)))
     image[..., :3] = surface
