@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -93,6 +94,48 @@ def test_an_annotation_folder_that_cannot_be_made_ends_the_command(photo: Path) 
     assert result.exit_code == 1
     assert "choose another folder" in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of a car that comes nearer, then half a second of road."""
+    path = tmp_path_factory.mktemp("clips") / "drive.mp4"
+    image = car_scene("KRT 5281").image
+    road = np.full_like(image, 150)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("h264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for n in range(25):
+            nearer = np.float32([[0.7 + 0.02 * n, 0, 60 + 4 * n], [0, 0.7 + 0.02 * n, 30]])
+            drawn = cv2.warpAffine(image, nearer, (1280, 720), borderMode=cv2.BORDER_REPLICATE) if n < 20 else road
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(drawn, format="bgr24")))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_clip_gives_one_line_a_vehicle_pass(clip: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(read, [str(clip), "--format", "jsonl", "--annotate", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    (line,) = result.stdout.splitlines()
+    found = json.loads(line)
+    assert (found["source"], found["text"]) == (str(clip), "KRT5281")
+    assert 0 <= found["from_s"] <= found["at_s"] <= found["until_s"] <= 2.5
+    assert len(found["box"]) == 4
+    assert found["candidates"][0] == [found["text"], found["confidence"]]
+    (drawn,) = tmp_path.iterdir()
+    assert drawn.name.startswith("drive-")
+    assert load_photo(drawn).shape == (720, 1280, 3)
+
+
+def test_broken_clips_are_named_and_photos_go_on(clip: Path, photo: Path) -> None:
+    for name, content in (("empty.mp4", b""), ("torn.mp4", clip.read_bytes()[:3000]), ("text.mkv", b"hello")):
+        (photo.parent / name).write_bytes(content)
+    result = CliRunner().invoke(read, [str(photo.parent), "--format", "csv"])
+    assert result.exit_code == 1
+    assert [row["text"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["KRT5281"]
+    assert len(result.stderr.splitlines()) == 3
+    for name in ("empty.mp4", "torn.mp4", "text.mkv"):
+        assert f"Error: {photo.parent / name}: " in result.stderr
 
 
 def test_folders_are_searched_with_their_folders_in_order(tmp_path: Path) -> None:
