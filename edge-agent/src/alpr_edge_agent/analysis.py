@@ -12,7 +12,7 @@ and at the end of a source `analysis.finish()`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alpr_edge_agent.detect import Detections
@@ -23,7 +23,7 @@ from alpr_edge_agent.recognize import Reading
 from alpr_edge_agent.settling import SettleRule, confidence
 from alpr_edge_agent.track import TrackedBox, Tracker
 from alpr_edge_agent.zones import within
-from alpr_plates.formats import format_prior, region_of
+from alpr_plates.formats import format_prior, region_of, shapes
 
 MAX_CANDIDATES = 8
 
@@ -175,14 +175,13 @@ class CameraAnalysis:
                 keep.append((want.track, want.box))
             plate = self._settle(passage, leaving=False)
             plates += [plate] if plate else []
-        gone, passes = self._leave()
-        return Outcome(tuple(keep), (*plates, *gone), passes)
+        left = self._leave()
+        return replace(left, keep=tuple(keep), plates=(*plates, *left.plates))
 
     def finish(self) -> Outcome:
         """The source is over: every vehicle in view has passed."""
         self._ended = [*self._ended, *(track for track in self._passages if track not in self._ended)]
-        plates, passes = self._leave()
-        return Outcome((), plates, passes)
+        return self._leave()
 
     def _see(self, info: FrameInfo, seen: TrackedBox) -> bool:
         passage = self._passages.get(seen.track)
@@ -193,10 +192,10 @@ class CameraAnalysis:
             passage.see(info, seen.box, seen.score)
         if seen.track in self._settled or seen.box.width < self._settings.min_plate_width_px:
             return False
-        return passage.budget.wants(seen.box)
+        return not _cut_off(seen.box, info) and passage.budget.wants(seen.box)
 
     def _settle(self, passage: Passage, *, leaving: bool) -> SettledPlate | None:
-        fused = passage.fused(self._prior)
+        fused = passage.fused(self._prior, self._shapes)
         if fused is None or passage.shot is None:
             return None
         sure = confidence(fused)
@@ -209,20 +208,30 @@ class CameraAnalysis:
     def _prior(self, text: str) -> float:
         return format_prior(text, self._settings.countries)
 
-    def _leave(self) -> tuple[tuple[SettledPlate, ...], tuple[VehiclePass, ...]]:
+    def _shapes(self, length: int) -> Sequence[str]:
+        return shapes(self._settings.countries, length)
+
+    def _leave(self) -> Outcome:
         plates: list[SettledPlate] = []
         passes: list[VehiclePass] = []
+        dropped: list[int] = []
         for track in self._ended:
             passage = self._passages.pop(track)
             plate = self._settled.get(track)
             if passage.sights < 2 and self._frames > 1:
-                continue  # one box in one frame of many is no vehicle
+                dropped.append(track)  # one box in one frame of many is no vehicle
+                continue
             if plate is None and (plate := self._settle(passage, leaving=True)):
                 plates.append(plate)
             passes.append(_vehicle_pass(passage, plate))
             self._settled.pop(track, None)
         self._ended = []
-        return tuple(plates), tuple(passes)
+        return Outcome(plates=tuple(plates), passes=tuple(passes), dropped=tuple(dropped))
+
+
+def _cut_off(box: Box, info: FrameInfo) -> bool:
+    """Whether the picture's border cuts the plate: what is left of its text reads clearly, and wrong."""
+    return box.x1 <= 1 or box.y1 <= 1 or box.x2 >= info.width - 1 or box.y2 >= info.height - 1
 
 
 def _plate(passage: Passage, shot: BestShot, fused: Fused, sure: float, countries: Sequence[str]) -> SettledPlate:

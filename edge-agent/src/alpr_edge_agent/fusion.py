@@ -1,9 +1,10 @@
 """Many readings of one plate become one text: every candidate is scored under every reading's posteriors.
 
 The candidates are what any reading proposed, and the texts that the readings of one length spell together, character
-by character. A reading's support for a candidate is the likelihood of the best alignment of the two (an edit path whose
-substitutions cost what the posterior says), bounded below so that one bad view cannot outvote the others; the supports
-add up, weighted by the plate's size and sharpness. This is ROVER's voting (Fiscus, 1997) with likelihoods for votes.
+by character: freely, and within each format that is expected here. A reading's support for a candidate is the
+likelihood of the best alignment of the two (an edit path whose substitutions cost what the posterior says), bounded
+below so that one bad view cannot outvote the others; the supports add up, weighted by the plate's size and sharpness.
+This is ROVER's voting (Fiscus, 1997) with likelihoods for votes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alpr_edge_agent.recognize import ALPHABET, Reading
+from alpr_plates.confusables import CONFUSABLE
 
 FLOOR = 0.01
 """Probability of any character in any place: a posterior is never believed to be certain."""
@@ -25,7 +27,27 @@ GAP = 0.02
 WORST = -9.0
 """Log-likelihood that a reading which contradicts a candidate altogether gives it."""
 MAX_CANDIDATES = 16
+MISTAKEN = 0.15
+"""Share of a character's posterior that its look-alikes get: readers are surer than they are right."""
 _COLUMN = {character: column for column, character in enumerate(ALPHABET)}
+_CLASSES = {
+    "L": np.array([character.isalpha() for character in ALPHABET]),
+    "N": np.array([character.isdigit() for character in ALPHABET]),
+}
+
+
+def _mistakes() -> NDArray[np.float64]:
+    """Row: what was read; column: what it may be. Rows sum to 1."""
+    matrix = np.eye(len(ALPHABET))
+    for read, others in CONFUSABLE.items():
+        row = matrix[_COLUMN[read]]
+        row[_COLUMN[read]] = 1 - MISTAKEN
+        for other in others:
+            row[_COLUMN[other]] += MISTAKEN / len(others)
+    return matrix
+
+
+_MISTAKES = _mistakes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +87,34 @@ Prior = Callable[[str], float]
 """Log-probability bonus of a text, 0 for none."""
 
 
+Shapes = Callable[[int], Sequence[str]]
+"""Templates of L (letter) and N (digit) that texts of a length are expected to have; none: any."""
+
+
 def no_prior(_: str) -> float:
     """All texts alike."""
     return 0.0
 
 
-def fuse(evidence: Sequence[Evidence], prior: Prior = no_prior) -> Fused:
+def no_shapes(_: int) -> Sequence[str]:
+    """No format is expected."""
+    return ()
+
+
+def fuse(evidence: Sequence[Evidence], prior: Prior = no_prior, shapes: Shapes = no_shapes) -> Fused:
     """The texts that `evidence` (at least one) supports; its order does not matter.
+
+    Args:
+        evidence: the readings and what they are worth.
+        prior: favours some texts.
+        shapes: proposes texts that no reading spells by itself; `prior` must favour them, or they seldom win.
 
     Raises:
         ValueError: there is no evidence.
     """
     if not evidence:
         raise ValueError("fuse() needs at least one reading")
-    texts = _proposed(evidence)
+    texts = _proposed(evidence, shapes)
     supports = np.array([likelihoods(item.reading, texts) for item in evidence])
     weights = [item.weight for item in evidence]
     scores = {
@@ -111,7 +147,7 @@ def _probabilities(ranked: list[tuple[str, float]]) -> tuple[tuple[str, float], 
     return tuple((text, share / total) for (text, _), share in zip(ranked, shares, strict=True))
 
 
-def _proposed(evidence: Sequence[Evidence]) -> list[str]:
+def _proposed(evidence: Sequence[Evidence], shapes: Shapes) -> list[str]:
     votes: dict[str, list[float]] = defaultdict(list)
     for item in evidence:
         for text, probability in item.reading.candidates:
@@ -119,18 +155,25 @@ def _proposed(evidence: Sequence[Evidence]) -> list[str]:
     by_length: dict[int, list[Evidence]] = defaultdict(list)
     for item in evidence:
         by_length[len(item.reading.text)].append(item)
-    for group in by_length.values():
-        votes[_spelt_together(group)].append(math.fsum(item.weight for item in group))
+    for length, group in by_length.items():
+        for text in _spelt_together(group, shapes(length)):
+            votes[text].append(math.fsum(item.weight for item in group))
     ranked = sorted(votes, key=lambda text: (-math.fsum(votes[text]), text))
     own = {item.reading.text for item in evidence}
     return [text for i, text in enumerate(ranked) if i < MAX_CANDIDATES or text in own]
 
 
-def _spelt_together(group: Sequence[Evidence]) -> str:
-    """The text of the best character in each place, over readings of one length."""
-    logs = [item.weight * np.log(np.clip(item.reading.posteriors.astype(np.float64), FLOOR, 1)) for item in group]
+def _spelt_together(group: Sequence[Evidence], shapes: Sequence[str]) -> set[str]:
+    """The texts of the best character in each place, over readings of one length: freely and within each shape."""
+    logs = [item.weight * np.log(np.maximum(_believed(item.reading), FLOOR)) for item in group]
     summed = np.sort(np.array(logs), axis=0).sum(axis=0)  # sorted: the same sum in any order of the readings
-    return "".join(ALPHABET[column] for column in summed.argmax(axis=1))
+    tables = [summed, *(np.where([_CLASSES[kind] for kind in shape], summed, -np.inf) for shape in shapes)]
+    return {"".join(ALPHABET[column] for column in table.argmax(axis=1)) for table in tables}
+
+
+def _believed(reading: Reading) -> NDArray[np.float64]:
+    """The posteriors, with a share for look-alikes."""
+    return np.clip(reading.posteriors.astype(np.float64), 0, 1) @ _MISTAKES
 
 
 def likelihoods(reading: Reading, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -139,7 +182,7 @@ def likelihoods(reading: Reading, texts: Sequence[str]) -> NDArray[np.float64]:
     The best edit path: a character in place costs its posterior; one that the reading has too many costs the
     posterior's "none of these"; one that it lacks costs `GAP`.
     """
-    rows = np.clip(reading.posteriors.astype(np.float64), 0, 1)
+    rows = _believed(reading)
     keep = np.log(np.maximum(rows, FLOOR))
     drop = np.log(np.clip(1 - rows.sum(axis=1), GAP, 1))
     longest = max(len(text) for text in texts)

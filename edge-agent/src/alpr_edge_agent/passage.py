@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from alpr_edge_agent.frames import Box, FrameInfo
-from alpr_edge_agent.fusion import Evidence, Fused, Prior, fuse
+from alpr_edge_agent.fusion import Evidence, Fused, Prior, Shapes, fuse
 from alpr_edge_agent.quality import weight
 from alpr_edge_agent.recognize import Reading
 
@@ -26,10 +26,10 @@ class Budget:
         most: readings in all; a plate that becomes twice as high gets as many anew, for it is another sight then.
     """
 
-    prompt: int = 3
-    every: int = 3
+    prompt: int = 8
+    every: int = 2
     growth: float = 1.12
-    most: int = 12
+    most: int = 16
     _used: int = 0
     _since: int = 0
     _width: float = 0.0
@@ -89,9 +89,9 @@ class Passage:
         self.shot = BestShot(info, box, worth, rank)
         return True
 
-    def fused(self, prior: Prior) -> Fused | None:
+    def fused(self, prior: Prior, shapes: Shapes) -> Fused | None:
         """All readings together; None without any."""
-        return fuse(self.evidence, prior) if self.evidence else None
+        return fuse(self.evidence, prior, shapes) if self.evidence else None
 
     def stands(self) -> bool:
         """Whether the vehicle is parked: seen for a while, and hardly moved of late."""

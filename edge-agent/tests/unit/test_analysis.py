@@ -38,6 +38,7 @@ class Drive:
     plates: list[SettledPlate] = field(default_factory=list)
     passes: list[VehiclePass] = field(default_factory=list)
     kept: dict[int, int] = field(default_factory=dict)
+    dropped: list[int] = field(default_factory=list)
 
     def step(self, rows: list[Row], texts: dict[int, str] | str | None = "ABC123", score: float = 0.8) -> None:
         info = FrameInfo("gate", "e", self.frame, START + timedelta(seconds=self.frame / FPS), 1920, 1080)
@@ -52,6 +53,7 @@ class Drive:
             self.kept[track] = self.frame
         self.plates += outcome.plates
         self.passes += outcome.passes
+        self.dropped += outcome.dropped
 
     def finish(self) -> "Drive":
         self.take(self.analysis.finish())
@@ -93,7 +95,7 @@ def test_a_parked_car_that_never_settles_is_not_read_for_ever() -> None:
     drive = Drive()
     for i in range(200):
         drive.step([(600, 500, 100)], f"AB{'CDEFGH'[i % 6]}1{i % 7}")
-    assert sum(len(wanted) for wanted in drive.wanted) <= 12
+    assert sum(len(wanted) for wanted in drive.wanted) <= 16
     assert not drive.analysis.active
     drive.finish()
     assert drive.passes[0].direction == "stationary"
@@ -114,6 +116,15 @@ def test_one_box_in_one_frame_of_many_is_no_vehicle() -> None:
         drive.step([(600, 500, 100)] if i == 7 else [])
     drive.finish()
     assert (drive.plates, drive.passes) == ([], [])
+    assert drive.dropped == list(drive.kept)
+
+
+def test_a_plate_that_the_border_cuts_is_not_read_until_all_of_it_shows() -> None:
+    drive = Drive()
+    for i in range(10):
+        drive.step([(1900 - 25 * i, 500, 100)], "ABC1" if i < 2 else "ABC123")
+    drive.finish()
+    assert [plate.text for plate in drive.plates] == ["ABC123"]
 
 
 def test_two_near_texts_side_by_side_stay_two_plates() -> None:

@@ -36,7 +36,7 @@ class TrackerSettings:
         same_iou: an unmatched box that overlaps a matched one more is the same plate, seen twice.
     """
 
-    high_score: float = 0.45
+    high_score: float = 0.35
     lost_s: float = 1.0
     parked_lost_s: float = 4.0
     parked_speed: float = 0.4
@@ -114,9 +114,11 @@ class ByteTracker:
                 found.matched[rows[i]] = tracks[j]
 
     def _cost(self, track: _Track, box: Vector) -> float:
-        ratio = float(np.log((box[2] - box[0]) / track.filter.at[2]))
+        width = box[2] - box[0]
+        # Predicted or last: after a half-hidden plate one of them is off.
+        ratio = min(abs(math.log(width / other)) for other in (track.filter.at[2], track.filter.size[0]))
         distance = track.filter.distance(box)
-        if distance > self._settings.gate or abs(ratio) > math.log(self._settings.size_ratio):
+        if distance > self._settings.gate or ratio > math.log(self._settings.size_ratio):
             return _NO_MATCH
         return distance + (ratio / 0.2) ** 2
 

@@ -15,12 +15,15 @@ Vector = NDArray[np.float64]
 MEASURED = 0.06
 """Standard deviation of a detected coordinate, in plate widths."""
 
-FIRST_SPEED = np.array([12.0, 6.0, 2.0, 2.0])
+FIRST_SPEED = np.array([12.0, 10.0, 2.0, 2.0])
 """Standard deviation of an unknown speed of (x, y, width, height), in plate widths a second: a car that crosses at
 40 km/h passes some 25 of its plate's widths a second."""
 
 ACCELERATION = np.array([14.0, 10.0, 5.0, 5.0])
 """Standard deviation of the acceleration, plate widths per second squared: perspective speeds a near car up."""
+
+GROWTH = 1.5
+"""A size is predicted at most by this factor off the last one: half-hidden plates otherwise vanish by extrapolation."""
 
 
 def measurement(box: Vector) -> Vector:
@@ -34,6 +37,7 @@ class BoxFilter:
 
     def __init__(self, box: Vector) -> None:
         self.at = measurement(box)
+        self.size = self.at[2:].copy()
         self.speed = np.zeros(4)
         unit = self._unit()
         self._pp = np.full(4, (MEASURED * unit) ** 2)
@@ -44,7 +48,7 @@ class BoxFilter:
         """Move on by `dt_s` seconds (0 or more)."""
         noise = (ACCELERATION * self._unit()) ** 2
         self.at = self.at + self.speed * dt_s
-        self.at[2:] = np.maximum(self.at[2:], 1.0)
+        self.at[2:] = np.clip(self.at[2:], self.size / GROWTH, self.size * GROWTH)
         self._pp = self._pp + 2 * dt_s * self._pv + dt_s**2 * self._vv + noise * dt_s**4 / 4
         self._pv = self._pv + dt_s * self._vv + noise * dt_s**3 / 2
         self._vv = self._vv + noise * dt_s**2
@@ -53,6 +57,7 @@ class BoxFilter:
         """Take in a detected box."""
         spread = self._pp + self._noise()
         gain, gain_v = self._pp / spread, self._pv / spread
+        self.size = measurement(box)[2:]
         off = measurement(box) - self.at
         self.at, self.speed = self.at + gain * off, self.speed + gain_v * off
         self._vv = self._vv - gain_v * self._pv
@@ -64,7 +69,7 @@ class BoxFilter:
         return float((off**2 / (self._pp + self._noise())[:2]).sum())
 
     def _unit(self) -> float:
-        return float(max(self.at[2], self.at[3], 4.0))
+        return float(max(self.at[2], self.size[0], self.size[1], 4.0))
 
     def _noise(self) -> float:
         return (MEASURED * self._unit()) ** 2 + 1.0  # a pixel of rounding for the smallest

@@ -46,8 +46,13 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """ISO 3166 alpha-2 → templates."""
 
-EXPECTED = 0.9
-"""Log-probability by which a text that fits an expected country's format is favoured over one that fits none."""
+EXPECTED = 2.5
+"""Log-probability by which a text that fits an expected country's format is favoured over one that fits none.
+
+By counting it would be more (all strings of seven are some 450 times as many as those of the shape LLLNNNN, and most
+plates have a usual shape), but readers are surer than they are right, and two clear readings of a vanity plate are to
+win.
+"""
 
 
 def template(text: str) -> str:
