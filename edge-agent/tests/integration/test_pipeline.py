@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +18,8 @@ from alpr_edge_agent.analysis import SettledPlate
 from alpr_edge_agent.assignment import write_assignment
 from alpr_edge_agent.evidence import Shot
 from alpr_edge_agent.frames import BgrImage, Box
-from alpr_edge_agent.outbox_reader import OutboxReader
-from alpr_edge_agent.pipeline_main import Backends, run_pipeline
-from alpr_edge_agent.settings import PipelineSettings
+from alpr_edge_agent.pipeline_main import Backends
 from alpr_edge_agent.sources import CameraFrame
-from alpr_edge_agent.status import CameraHealth, PipelineStatus, read_status
-from alpr_schemas import codec, topics
-from alpr_schemas.events import PlateEvent, VehicleEvent
 from alpr_schemas.resources import CameraState, EdgeAssignment
 from alpr_testing import coloured
 from alpr_testing.rtsp import wait_until
@@ -36,73 +28,12 @@ pytestmark = pytest.mark.integration
 Assign = Callable[..., EdgeAssignment]
 
 
-@dataclass
-class Station:
-    """A node's folder and what happens in it."""
-
-    folder: Path
-    backends: Backends
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def once(self) -> int:
-        return run_pipeline(self._settings(once=True), threading.Event(), self.backends)
-
-    @contextmanager
-    def running(self) -> Iterator[threading.Event]:
-        stop = threading.Event()
-        codes: list[int] = []
-        thread = threading.Thread(target=lambda: codes.append(run_pipeline(self._settings(), stop, self.backends)))
-        thread.start()
-        try:
-            yield stop
-        finally:
-            stop.set()
-            thread.join(10)
-        assert codes == [0]
-
-    def _settings(self, **more: Any) -> PipelineSettings:
-        return PipelineSettings(**{"data": self.folder, "metrics_port": 0, **self.settings, **more})
-
-    def plates(self) -> list[PlateEvent]:
-        return [event for event in self._events(topics.PLATES) if isinstance(event, PlateEvent)]
-
-    def vehicles(self) -> list[VehicleEvent]:
-        return [event for event in self._events(topics.VEHICLES) if isinstance(event, VehicleEvent)]
-
-    def _events(self, topic: str) -> list[Any]:
-        if not (self.folder / "outbox.db").exists():
-            return []
-        reader = OutboxReader(self.folder / "outbox.db")
-        try:
-            return [codec.decode(row.topic, row.payload) for row in reader.peek(10_000) if row.topic == topic]
-        finally:
-            reader.close()
-
-    def status(self) -> PipelineStatus:
-        return read_status(self.folder / "pipeline-status.json")
-
-    def camera(self, name: str) -> CameraHealth:
-        return next(camera for camera in self.status().cameras if camera.name == name)
-
-    def reaches(self, name: str, state: CameraState) -> bool:
-        try:
-            return self.camera(name).state is state
-        except (StopIteration, OSError):
-            return False
-
-
-@pytest.fixture
-def station(tmp_path: Path, detector: Any, reader: Any) -> Station:
-    backends = Backends(open_detector=lambda _: detector, open_recognizer=lambda _: reader)
-    return Station(tmp_path / "node", backends)
-
-
 def file(path: Path, **more: Any) -> dict[str, Any]:
     return {"protocol": "file", "url": path.as_uri(), **more}
 
 
-def test_clip_gives_one_plate_and_one_pass_a_vehicle(station: Station, assign: Assign, clip: Path) -> None:
-    write_assignment(_made(station.folder) / "assignment.json", assign(cam=file(clip)))
+def test_clip_gives_one_plate_and_one_pass_a_vehicle(station: Any, assign: Assign, clip: Path) -> None:
+    write_assignment(station.folder / "assignment.json", assign(cam=file(clip)))
     assert station.once() == 0
     plates, vehicles = station.plates(), station.vehicles()
     assert [plate.plate.text for plate in plates] == ["RED111", "GRN222"]
@@ -116,12 +47,10 @@ def test_clip_gives_one_plate_and_one_pass_a_vehicle(station: Station, assign: A
     assert station.status().finished
 
 
-def test_evidence_lies_in_the_spool_and_shows_the_plate(station: Station, assign: Assign, clip: Path) -> None:
-    write_assignment(_made(station.folder) / "assignment.json", assign(cam=file(clip)))
+def test_evidence_lies_in_the_spool_and_shows_the_plate(station: Any, assign: Assign, clip: Path) -> None:
+    write_assignment(station.folder / "assignment.json", assign(cam=file(clip)))
     station.once()
-    reader = OutboxReader(station.folder / "outbox.db")
-    images = reader.images(100)
-    reader.close()
+    images = station.images()
     assert [image.kind for image in images] == ["plate", "plate", "frame", "frame"]
     red = next(event for event in station.plates() if event.plate.text == "RED111")
     keys = {image.key: image for image in images}
@@ -133,8 +62,8 @@ def test_evidence_lies_in_the_spool_and_shows_the_plate(station: Station, assign
         assert frame.size == (640, 360)
 
 
-def test_second_reading_finds_the_same_ids(station: Station, assign: Assign, clip: Path, tmp_path: Path) -> None:
-    write_assignment(_made(station.folder) / "assignment.json", assign(cam=file(clip)))
+def test_second_reading_finds_the_same_ids(station: Any, assign: Assign, clip: Path, tmp_path: Path) -> None:
+    write_assignment(station.folder / "assignment.json", assign(cam=file(clip)))
     station.once()
     before = {event.event_id for event in [*station.plates(), *station.vehicles()]}
     (station.folder / "outbox.db").unlink()
@@ -145,23 +74,23 @@ def test_second_reading_finds_the_same_ids(station: Station, assign: Assign, cli
     assert {event.event_id for event in [*station.plates(), *station.vehicles()]} == before
 
 
-def test_two_cameras_keep_their_plates_apart(station: Station, assign: Assign, tmp_path: Path) -> None:
+def test_two_cameras_keep_their_plates_apart(station: Any, assign: Assign, tmp_path: Path) -> None:
     one = coloured.write_clip(tmp_path / "one.mp4", [coloured.Passing("RED111", 5), coloured.Passing("BLU333", 30)])
     two = coloured.write_clip(tmp_path / "two.mp4", [coloured.Passing("YEL444", 5), coloured.Passing("MAG666", 30)])
-    write_assignment(_made(station.folder) / "assignment.json", assign(one=file(one), two=file(two)))
+    write_assignment(station.folder / "assignment.json", assign(one=file(one), two=file(two)))
     station.once()
     seen = {(plate.camera_id, plate.plate.text) for plate in station.plates()}
     assert seen == {("one", "RED111"), ("one", "BLU333"), ("two", "YEL444"), ("two", "MAG666")}
     assert len(station.plates()) == 4
 
 
-def test_bad_inputs_are_said_and_harm_no_other(station: Station, assign: Assign, clip: Path, tmp_path: Path) -> None:
+def test_bad_inputs_are_said_and_harm_no_other(station: Any, assign: Assign, clip: Path, tmp_path: Path) -> None:
     empty, rubbish = tmp_path / "empty.mp4", tmp_path / "rubbish.mp4"
     empty.write_bytes(b"")
     rubbish.write_bytes(b"\x00rubbish" * 1000)
     folder = _made(tmp_path / "nothing")
     sources = {"good": file(clip), "empty": file(empty), "rubbish": file(rubbish), "gone": file(tmp_path / "no.mp4")}
-    write_assignment(_made(station.folder) / "assignment.json", assign(**sources, nothing=file(folder)))
+    write_assignment(station.folder / "assignment.json", assign(**sources, nothing=file(folder)))
     assert station.once() == 0
     assert len(station.plates()) == 2
     for name, words in {"empty": "0 bytes", "rubbish": "no video", "gone": "correct", "nothing": "no pictures"}.items():
@@ -170,7 +99,7 @@ def test_bad_inputs_are_said_and_harm_no_other(station: Station, assign: Assign,
         assert words in health.reason
 
 
-def test_other_cameras_keep_their_streams_through_changes(station: Station, assign: Assign, tmp_path: Path) -> None:
+def test_other_cameras_keep_their_streams_through_changes(station: Any, assign: Assign, tmp_path: Path) -> None:
     opened: list[str] = []
     backends = station.backends
     original = backends.open_decoder
@@ -183,7 +112,7 @@ def test_other_cameras_keep_their_streams_through_changes(station: Station, assi
         open_decoder=counting, open_detector=backends.open_detector, open_recognizer=backends.open_recognizer
     )
     stay, leave, come = (coloured.write_clip(tmp_path / f"{n}.mp4", [], frames=600) for n in ("stay", "leave", "come"))
-    path = _made(station.folder) / "assignment.json"
+    path = station.folder / "assignment.json"
     write_assignment(path, assign(stay=file(stay, realtime=True), leave=file(leave, realtime=True)))
     with station.running():
         wait_until(lambda: station.reaches("stay", CameraState.STREAMING), 10, "first assignment")
@@ -204,11 +133,9 @@ def test_other_cameras_keep_their_streams_through_changes(station: Station, assi
     assert sorted(opened) == ["come.mp4", "leave.mp4", "stay.mp4"]
 
 
-def test_looped_clip_gives_its_plates_every_time_under_new_ids(
-    station: Station, assign: Assign, tmp_path: Path
-) -> None:
+def test_looped_clip_gives_its_plates_every_time_under_new_ids(station: Any, assign: Assign, tmp_path: Path) -> None:
     path = coloured.write_clip(tmp_path / "loop.mp4", [coloured.Passing("CYA555", 2, 18)], frames=24)
-    write_assignment(_made(station.folder) / "assignment.json", assign(cam=file(path, loop=True, realtime=True)))
+    write_assignment(station.folder / "assignment.json", assign(cam=file(path, loop=True, realtime=True)))
     with station.running():
         wait_until(lambda: len(station.plates()) >= 3, 20, "three loops")
     plates = station.plates()
@@ -217,9 +144,9 @@ def test_looped_clip_gives_its_plates_every_time_under_new_ids(
     assert all(0 <= plate.latency_ms < 3000 for plate in plates)
 
 
-def test_unclean_end_flags_what_was_in_view(station: Station, assign: Assign, tmp_path: Path) -> None:
+def test_unclean_end_flags_what_was_in_view(station: Any, assign: Assign, tmp_path: Path) -> None:
     path = coloured.write_clip(tmp_path / "loop.mp4", [coloured.Passing("CYA555", 2, 18)], frames=24)
-    write_assignment(_made(station.folder) / "assignment.json", assign(cam=file(path, loop=True, realtime=True)))
+    write_assignment(station.folder / "assignment.json", assign(cam=file(path, loop=True, realtime=True)))
     with station.running():
         wait_until(lambda: len(station.plates()) >= 1, 20, "a plate")
     with sqlite3.connect(station.folder / "outbox.db") as db:
@@ -236,7 +163,7 @@ def test_unclean_end_flags_what_was_in_view(station: Station, assign: Assign, tm
     assert not any(second[1:])
 
 
-def test_photos_are_read_each_by_itself(station: Station, assign: Assign, tmp_path: Path) -> None:
+def test_photos_are_read_each_by_itself(station: Any, assign: Assign, tmp_path: Path) -> None:
     folder = _made(tmp_path / "photos")
     for name, text in (("a", "RED111"), ("b", "BLU333")):
         image = coloured.picture(5, [coloured.Passing(text, 0)])
@@ -247,7 +174,7 @@ def test_photos_are_read_each_by_itself(station: Station, assign: Assign, tmp_pa
         open_recognizer=station.backends.open_recognizer,
         open_stills=lambda _: ColourStills(),
     )
-    write_assignment(_made(station.folder) / "assignment.json", assign(cam=file(folder)))
+    write_assignment(station.folder / "assignment.json", assign(cam=file(folder)))
     assert station.once() == 0
     assert [plate.plate.text for plate in station.plates()] == ["RED111", "BLU333"]
     assert station.vehicles() == []
@@ -256,25 +183,25 @@ def test_photos_are_read_each_by_itself(station: Station, assign: Assign, tmp_pa
     assert health.reason.startswith("1 of 3 could not be read: ")
 
 
-def test_missing_assignment_says_what_to_do(station: Station) -> None:
+def test_missing_assignment_says_what_to_do(station: Any) -> None:
     assert station.once() == 1
     assert any("write it anew" in problem for problem in station.status().problems)
 
 
-def test_busy_metrics_port_is_said_and_the_pipeline_goes_on(station: Station, assign: Assign, clip: Path) -> None:
+def test_busy_metrics_port_is_said_and_the_pipeline_goes_on(station: Any, assign: Assign, clip: Path) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         station.settings["metrics_port"] = taken.getsockname()[1]
-        write_assignment(_made(station.folder) / "assignment.json", assign(cam=file(clip)))
+        write_assignment(station.folder / "assignment.json", assign(cam=file(clip)))
         assert station.once() == 0
     assert len(station.plates()) == 2
     assert any("metrics_port" in problem for problem in station.status().problems)
 
 
-def test_password_reaches_no_file_but_its_own(station: Station, assign: Assign) -> None:
+def test_password_reaches_no_file_but_its_own(station: Any, assign: Assign) -> None:
     source = {"protocol": "rtsp", "url": "rtsp://127.0.0.1:9/x"}
-    write_assignment(_made(station.folder) / "assignment.json", assign(cam=source))
+    write_assignment(station.folder / "assignment.json", assign(cam=source))
     (station.folder / "credentials.json").write_text(json.dumps({"cam": {"username": "u", "password": "hunter2"}}))
     with station.running():
         wait_until(lambda: station.reaches("cam", CameraState.FAILED), 10, "refused connection")
@@ -283,9 +210,9 @@ def test_password_reaches_no_file_but_its_own(station: Station, assign: Assign) 
     assert [path.name for path in told] == ["credentials.json"]
 
 
-def test_stop_is_quick(station: Station, assign: Assign, tmp_path: Path) -> None:
+def test_stop_is_quick(station: Any, assign: Assign, tmp_path: Path) -> None:
     path = coloured.write_clip(tmp_path / "long.mp4", [coloured.Passing("CYA555", 2, 500)], frames=600)
-    write_assignment(_made(station.folder) / "assignment.json", assign(cam=file(path, loop=True, realtime=True)))
+    write_assignment(station.folder / "assignment.json", assign(cam=file(path, loop=True, realtime=True)))
     with station.running() as stop:
         wait_until(lambda: station.reaches("cam", CameraState.STREAMING), 10, "stream")
         wait_until(lambda: station.camera("cam").analysed > 5, 10, "frames")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,24 +32,48 @@ _NO_VIDEO = "it is no video, or its first bytes are corrupt; play it elsewhere, 
 _NO_RTSP = "what answers there speaks no RTSP, or breaks off; check host and port in source.url"
 
 
+class Stopwatch:
+    """How long the other side has been silent: FFmpeg's RTSP calls many a time-out "invalid data"."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self.restart()
+
+    def restart(self) -> None:
+        """Something came."""
+        self._began_s = time.monotonic()
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether the silence explains the error."""
+        return time.monotonic() - self._began_s >= 0.9 * self._limit_s
+
+
 @contextmanager
-def translated(settings: DecodeSettings, target: Target) -> Iterator[None]:
+def translated(settings: DecodeSettings, target: Target) -> Iterator[Stopwatch]:
     """Turn what FFmpeg raises inside into SourceUnavailable or SourceRefused."""
+    watch = Stopwatch(min(settings.open_timeout_s, settings.read_timeout_s))
     try:
-        yield
+        yield watch
     except (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError):
         raise SourceRefused(
             "the camera refuses user or password (401); correct the Secret that credentialsSecretRef names"
         ) from None
     except (av.error.ExitError, av.error.TimeoutError):
-        raise SourceUnavailable(
-            f"no answer within {settings.open_timeout_s:g} s to open, or {settings.read_timeout_s:g} s between"
-            " pictures; check address, cable and firewall"
-        ) from None
+        raise SourceUnavailable(_silence(settings)) from None
     except av.error.InvalidDataError:
-        raise SourceUnavailable(_NO_RTSP if target.live and not target.device else _NO_VIDEO) from None
+        network = target.live and not target.device
+        reason = _silence(settings) if network and watch.ran_out else _NO_RTSP if network else _NO_VIDEO
+        raise SourceUnavailable(reason) from None
     except (av.error.FFmpegError, OSError, ValueError) as e:
         raise SourceUnavailable(_reason(e)) from None
+
+
+def _silence(settings: DecodeSettings) -> str:
+    return (
+        f"no answer within {settings.open_timeout_s:g} s to open, or {settings.read_timeout_s:g} s between pictures;"
+        " check address, cable and firewall"
+    )
 
 
 def _reason(error: Exception) -> str:

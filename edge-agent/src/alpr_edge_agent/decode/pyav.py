@@ -121,8 +121,9 @@ class PyAvDecoder:
         return _caught_up(timed) if self._target.live else (packet for packet, _ in timed)
 
     def _demuxed(self) -> Iterator[tuple[Any, float]]:
-        with translated(self._settings, self._target):
+        with translated(self._settings, self._target) as watch:
             for packet in self._container.demux(self._stream):
+                watch.restart()
                 if packet.pts is not None:
                     self._hooks.arrived(float(packet.pts * packet.time_base))
                 yield packet, time.monotonic()
@@ -156,7 +157,8 @@ def _options(target: Target, settings: DecodeSettings) -> dict[str, str]:
         return {"protocol_whitelist": "file"}
     return {
         "rtsp_transport": target.transport,
-        "timeout": str(int(settings.open_timeout_s * 1e6)),
+        # FFmpeg's own socket time-out comes out as "invalid data"; PyAV's, which is shorter, as what it is.
+        "timeout": str(int((settings.open_timeout_s + settings.read_timeout_s) * 1e6)),
         "analyzeduration": "200000",
         "max_delay": "100000",  # how long UDP waits for a packet that was overtaken
         "allowed_media_types": "video",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -95,6 +96,16 @@ class RtspServer:
         assert self._process is not None  # noqa: S101
         self._process.kill()
         self._process.wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay, and nothing comes."""
+        assert self._process is not None  # noqa: S101
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None  # noqa: S101
+        self._process.send_signal(signal.SIGCONT)
 
     def resume(self) -> None:
         """Start again on the same port."""
