@@ -36,11 +36,22 @@ def read(reader: RapidOCR, crop: np.ndarray) -> tuple[str, float]:
 
 
 def main(weights: str, clip: str) -> None:
+    """Every box that the detector finds is read, whether its tracker keeps it or not.
+
+    The tracker matches boxes by overlap: plates that move more than their width between frames get no id. So texts are
+    told apart by track where there is one, and by themselves where there is none: the kindest reading of its output.
+    """
     detector, reader = YOLO(weights), open_reader()
     blank = np.zeros((720, 1280, 3), np.uint8)
     detector.predict(blank, imgsz=640, device="cpu", verbose=False)
     read(reader, np.full((48, 160, 3), 200, np.uint8))
-    best: dict[int, tuple[float, str]] = {}
+    found: list[np.ndarray] = []
+
+    def before_tracking(predictor: object) -> None:
+        found[:] = [box for result in predictor.results for box in result.boxes.xyxy.int().numpy()]
+
+    detector.add_callback("on_predict_postprocess_end", before_tracking)
+    best: dict[object, tuple[float, str]] = {}
     frames = reads = 0
     began = time.process_time()
     tracked = detector.track(
@@ -48,20 +59,28 @@ def main(weights: str, clip: str) -> None:
     )
     for result in tracked:
         frames += 1
-        if result.boxes is None or result.boxes.id is None:
-            continue
-        for box, track in zip(result.boxes.xyxy.int().tolist(), result.boxes.id.int().tolist(), strict=True):
-            x1, y1, x2, y2 = (max(0, value) for value in box)
+        ids = track_ids(result)
+        for box in found:
+            x1, y1, x2, y2 = (max(0, int(value)) for value in box)
             crop = result.orig_img[y1:y2, x1:x2]
             if crop.size == 0:
                 continue
             text, score = read(reader, crop)
             reads += 1
             text = "".join(c for c in text.upper() if c.isascii() and c.isalnum())
-            best[track] = max(best.get(track, (0.0, "")), (score, text))
+            key = ids.get((x1, y1, x2, y2), text)
+            best[key] = max(best.get(key, (0.0, "")), (score, text))
     cpu_s = time.process_time() - began
-    texts = [text for score, text in best.values() if text and score >= 0.5]
+    texts = sorted({text for score, text in best.values() if text and score >= 0.5})
     print(json.dumps({"frames": frames, "cpu_s": cpu_s, "reads": reads, "texts": texts}))
+
+
+def track_ids(result: object) -> dict[tuple[int, ...], int]:
+    boxes = result.boxes
+    if boxes is None or boxes.id is None:
+        return {}
+    corners = [tuple(max(0, value) for value in box) for box in boxes.xyxy.int().tolist()]
+    return dict(zip(corners, boxes.id.int().tolist(), strict=True))
 
 
 if __name__ == "__main__":
