@@ -13,6 +13,7 @@ from pathlib import Path
 
 from alpr_edge_agent import passage
 from alpr_edge_agent.folder import EdgeFolder
+from alpr_edge_agent.frames import Box
 from alpr_edge_agent.outbox_reader import OutboxReader
 from alpr_edge_agent.pipeline_main import Backends, run_pipeline
 from alpr_edge_agent.recognize import Recognizer, open_recognizer
@@ -23,10 +24,14 @@ from alpr_schemas.events import PlateEvent
 from alpr_telemetry import TelemetrySettings, configure
 
 
+def always(_budget: passage.Budget, _box: Box) -> bool:
+    return True
+
+
 def main(data: Path, *, everything: bool) -> None:
     configure("bench", TelemetrySettings(level="error"), sys.stderr)
     if everything:
-        passage.Budget.wants = lambda self, box: True  # type: ignore[method-assign]
+        passage.Budget.wants = always  # type: ignore[method-assign]
     settings = PipelineSettings(
         data=data, once=True, metrics_port=0, motion_gate=not everything, max_fps=0.0 if everything else 10.0
     )
