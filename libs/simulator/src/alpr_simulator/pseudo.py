@@ -80,7 +80,7 @@ def _degraded(
     rng: np.random.Generator,
 ) -> Image:
     moved = np.asarray(
-        cv2.warpAffine(image, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT), np.uint8
+        cv2.warpAffine(image, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE), np.uint8
     )
     width = box[2] - box[0]
     blurred = _motion_blur(moved, abs(float(rng.normal(0, 0.025))) * width, float(rng.uniform(0, math.pi)))

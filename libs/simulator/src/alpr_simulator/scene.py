@@ -33,6 +33,7 @@ class Scene:
         vehicles: how many; None: as many as pass at usual speed in the busy time.
         regions: families of plates (`alpr_simulator.plates.REGIONS`).
         hardship: 0 a bright day, 1 dusk: darker, noisier, longer exposures. None: by the seed.
+        zoom: of the lens; 1 shows two lanes, more shows larger plates and less street.
     """
 
     seed: int
@@ -44,6 +45,7 @@ class Scene:
     vehicles: int | None = None
     regions: tuple[str, ...] = REGIONS
     hardship: float | None = None
+    zoom: float = 1.0
 
     @property
     def frame_count(self) -> int:
@@ -222,10 +224,10 @@ def _sight(number: int, time_s: float, where: Placed, visibility: float) -> Plat
 
 
 def _camera(scene: Scene, rng: np.random.Generator) -> Camera:
-    focal_px = scene.width * float(rng.uniform(1.7, 2.4))
+    focal_px = scene.width * float(rng.uniform(1.7, 2.4)) * scene.zoom
     height_m = float(rng.uniform(3.2, 5.0))
     half = math.atan(scene.height / 2 / focal_px)
-    far_m = float(rng.uniform(22, 34))
+    far_m = float(rng.uniform(22, 34)) * scene.zoom**0.3
     return Camera(scene.width, scene.height, focal_px, height_m, math.atan(height_m / far_m) + half)
 
 
