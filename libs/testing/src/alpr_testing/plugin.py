@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alpr_testing.api import api
 from alpr_testing.postgres import database, postgres
 
-__all__ = ["database", "postgres"]
+__all__ = ["api", "database", "postgres"]

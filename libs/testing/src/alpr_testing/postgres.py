@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
@@ -27,6 +28,13 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def database(postgres: str) -> Iterator[str]:
     """The address of a migrated database of this test alone."""
+    with fresh_database(postgres) as dsn:
+        yield dsn
+
+
+@contextmanager
+def fresh_database(postgres: str) -> Iterator[str]:
+    """A migrated database while this lasts; for fixtures that live longer than a test."""
     import psycopg
     from psycopg import sql
 
