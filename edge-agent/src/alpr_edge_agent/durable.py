@@ -8,7 +8,7 @@ from uuid import uuid4
 
 
 def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Replace `path` by `data`: written, fsynced, renamed, and the folder fsynced. Raises OSError; the old file stays."""
+    """Replace `path` by `data`: written, fsynced, renamed, folder fsynced. Raises OSError; the old file stays."""
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

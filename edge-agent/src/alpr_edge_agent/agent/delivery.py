@@ -65,7 +65,7 @@ def _upload(reader: OutboxReader, sink: ImageSink, image: SpooledImage) -> None:
     try:
         data = image.path.read_bytes()
     except OSError as e:
-        log.error("spooled_image_lost", event_id=image.event_id, kind=image.kind, error=str(e.strerror))
+        log.warning("spooled_image_lost", event_id=image.event_id, kind=image.kind, error=str(e.strerror))
         IMAGES.labels(outcome="lost").inc()
         reader.delete_image(image)
         return

@@ -176,9 +176,10 @@ def _settled(data: Path) -> bool:
     """Nothing waits, at a moment when the pipeline is between two events."""
     box = sqlite3.connect(data / "edge" / "outbox.db", timeout=30)
     try:
-        return box.execute("SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM images)").fetchone() == (0,)
+        waiting = box.execute("SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM images)").fetchone()
     finally:
         box.close()
+    return bool(waiting == (0,))
 
 
 def _compare(data: Path, report: KillReport) -> None:
