@@ -73,8 +73,7 @@ class ClipReader:
 
     def read_file(self, path: Path) -> Iterator[ClipPass]:
         """The passes of the clip at `path`, in the order in which vehicles leave. Blocks. Raises SourceUnavailable."""
-        if not path.stat().st_size:
-            raise SourceUnavailable("it is empty (0 bytes); replace it")
+        _refuse_empty(path)
         decoder = open_decoder(DecodeSettings(), Target(str(path), live=False))
         run = _Run(str(path), self._detector, self._recognizer)
         try:
@@ -137,6 +136,15 @@ def open_clip_reader(models_dir: Path | None = None) -> ClipReader:
         open_detector(DetectorSettings.model_validate(where)),
         open_recognizer(RecognizerSettings.model_validate(where)),
     )
+
+
+def _refuse_empty(path: Path) -> None:
+    try:
+        if path.stat().st_size:
+            return
+    except OSError as error:
+        raise SourceUnavailable(f"{error.strerror}; make the file readable") from error
+    raise SourceUnavailable("it is empty (0 bytes); replace it")
 
 
 def _clip_pass(source: str, vehicle: VehiclePass, plate: SettledPlate, image: BgrImage) -> ClipPass:

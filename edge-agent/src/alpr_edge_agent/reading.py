@@ -103,8 +103,6 @@ class _Job:
             self._fail(str(error))
         except SourceUnavailable as error:
             self._fail(f"{path}: {error}")
-        except OSError as error:
-            self._fail(f"{path}: {error.strerror}; make the file readable")
 
     def _read_photo(self, path: Path) -> None:
         photo = open_photo(path)

@@ -18,6 +18,7 @@ from alpr_edge_agent.detect import Detections, DetectorSettings
 from alpr_edge_agent.detect.yolo import batches, detections, network_input
 from alpr_edge_agent.errors import BackendUnavailable, ModelUnavailable
 from alpr_edge_agent.frames import BgrImage
+from alpr_edge_agent.models import KNOWN
 
 
 class TensorRtDetector:
@@ -35,7 +36,9 @@ class TensorRtDetector:
         content = path.read_bytes()
         self.digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         self._settings = settings
-        self._margin = settings.margin or (0.0, 0.0)
+        # An engine says nothing of its origin but by its name, as the line above builds it.
+        known = next((model for model in KNOWN if model.name == path.stem), None)
+        self._margin = settings.margin or (known.margin if known else (0.0, 0.0))
         runtime = tensorrt.Runtime(tensorrt.Logger(tensorrt.Logger.WARNING))
         self._engine = runtime.deserialize_cuda_engine(content)
         if self._engine is None:

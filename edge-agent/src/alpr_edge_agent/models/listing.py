@@ -29,7 +29,7 @@ def print_table(entries: Sequence[Mapping[str, str | None]]) -> None:
     console.print(table)
     for entry in entries:
         if entry["state"] in {"not installed", "damaged"}:
-            console.print(f"{entry['name']}: run `{entry['install']}`")
+            console.print(f"{entry['name']}: run `make setup`, or `{entry['install']}`")
 
 
 def _entry(known: KnownModel, directory: Path) -> dict[str, str | None]:

@@ -91,7 +91,9 @@ def installed_file(known: KnownModel) -> Path | None:
 def _checked_source(known: KnownModel) -> Path:
     source = installed_file(known)
     if source is None:
-        raise ModelUnavailable(f"model {known.name} is not installed: run `{known.install}` ({known.licence})")
+        raise ModelUnavailable(
+            f"model {known.name} ({known.licence}) is not installed: run `make setup`, or `{known.install}`"
+        )
     if not _holds(source, known.source_sha256):
         raise ModelUnavailable(
             f"{source} is not the file that {known.name} is made from (its SHA-256 is {_sha256(source)}, "
