@@ -88,7 +88,7 @@ def simulated(seeds: Iterable[int], eyes: Eyes) -> Iterator[Case]:
     """One vehicle's drive through a scene of its own, compressed as a camera would."""
     for seed in seeds:
         simulation = Simulation(
-            Scene(seed, seconds=2.8, fps=FPS, width=960, height=540, zoom=1.8, occupancy=0.85, vehicles=1)
+            Scene(seed, seconds=2.8, fps=FPS, width=960, height=540, zoom=2.2, occupancy=0.85, vehicles=1)
         )
         (vehicle,) = simulation.truth.vehicles
         where = {sight.frame: sight.box for sight in vehicle.sights if sight.visibility >= 0.5}

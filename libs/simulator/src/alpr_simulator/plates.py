@@ -70,7 +70,7 @@ def _style(rng: np.random.Generator, width: float) -> Style:
 
 def _us_like(rng: np.random.Generator) -> Plate:
     template = str(rng.choice(["LLLNNNN", "NLLLNNN", "LLLNNN", "LNNLNN", "NNNLLL", "LLLLLNN", "LLNNNNN"]))
-    text = _spell(template, rng, _ALL_LETTERS)
+    text = _spell(template, rng, _LETTERS if rng.random() < 0.9 else _ALL_LETTERS)
     ink = [(90, 30, 20), (30, 60, 20), (20, 20, 120), (30, 30, 30)][int(rng.integers(4))]
     ground = [(245, 245, 245), (235, 240, 225), (215, 235, 245), (240, 230, 215)][int(rng.integers(4))]
     image = _canvas(0.305, 0.152, ground)

@@ -236,18 +236,18 @@ def _road(rng: np.random.Generator, camera: Camera) -> Road:
     if rng.random() < 0.7:
         return Road(float(rng.uniform(-0.18, 0.18)), (float(rng.uniform(-0.6, 0.6)), near + 3.0))
     side = 1 if rng.random() < 0.5 else -1
-    return Road(side * float(rng.uniform(0.75, 1.0)), (0.0, near + float(rng.uniform(3.0, 0.25 * far))))
+    return Road(side * float(rng.uniform(0.75, 1.0)), (0.0, near + float(rng.uniform(1.5, 0.12 * far))))
 
 
 def _weather(rng: np.random.Generator, hardship: float | None) -> Weather:
     hard = float(rng.random()) ** 1.5 if hardship is None else hardship
     return Weather(
-        gain=1.0 - 0.6 * hard * float(rng.uniform(0.6, 1.0)),
+        gain=1.0 - 0.5 * hard * float(rng.uniform(0.6, 1.0)),
         sway=(float(rng.uniform(0, 0.08)), float(rng.uniform(3, 9))),
-        noise=2.0 + 8.0 * hard,
-        exposure_s=float(rng.uniform(0.001, 0.004)) + 0.012 * hard,
-        defocus_px=float(rng.uniform(0, 0.5)) + 0.9 * hard * float(rng.random()),
-        bounce_mps=2.0 * float(rng.random()),
+        noise=2.0 + 6.0 * hard,
+        exposure_s=float(rng.uniform(0.0005, 0.003)) + 0.004 * hard,
+        defocus_px=float(rng.uniform(0, 0.4)) + 0.6 * hard * float(rng.random()),
+        bounce_mps=4.0 * float(rng.random()),
     )
 
 
@@ -259,7 +259,7 @@ def _grain(rng: np.random.Generator, camera: Camera, noise: float) -> Grain:
 def _poles(rng: np.random.Generator, camera: Camera, background: Image) -> list[tuple[int, int]]:
     """Posts in front of the street, drawn into the background; returns their columns."""
     poles: list[tuple[int, int]] = []
-    if rng.random() < 0.35:
+    if rng.random() < 0.5:
         left = round(float(rng.uniform(0.25, 0.75)) * camera.width)
         right = left + round(float(rng.uniform(0.012, 0.03)) * camera.width)
         shade = np.sin(np.linspace(0.3, 2.8, right - left))[None, :, None] * 110 + 20
