@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import structlog
 
 from alpr_edge_agent.assignment import write_assignment
 from alpr_schemas.events import PlateEvent, moment
@@ -20,6 +21,7 @@ from alpr_schemas.resources import CameraState, EdgeAssignment
 from alpr_testing import coloured
 from alpr_testing.rtsp import RtspServer, Stream, wait_until
 
+log = structlog.get_logger(__name__)
 pytestmark = pytest.mark.integration
 Assign = Callable[..., EdgeAssignment]
 FPS = 15
@@ -86,7 +88,7 @@ def test_two_cameras_and_four_bad_ones(station: Any, assign: Assign, server: Rts
     assert codecs == {"north": "h264", "south": "hevc"}
     frames = {image.event_id: image.path for image in station.images() if image.kind == "frame"}
     errors = [error_s(server, f"/{plate.camera_id}", plate, frames[plate.event_id]) for plate in plates]
-    print(f"time errors: {min(errors) * 1e3:.0f} to {max(errors) * 1e3:.0f} ms over {len(errors)} events")
+    log.info("time_errors", least_ms=round(min(errors) * 1e3), most_ms=round(max(errors) * 1e3), events=len(errors))
     assert max(abs(error) for error in errors) < 0.2
     assert all(0 < plate.latency_ms < 2000 for plate in plates)
     assert states["wrong"][0] is CameraState.AUTH_FAILED
@@ -116,8 +118,9 @@ def test_restarted_server_gives_readings_again_within_ten_seconds(
         server.kill()
         wait_until(lambda: not station.reaches("north", CameraState.STREAMING), 10, "the loss")
         server.resume()
-        _back, before = time.monotonic(), len(station.plates())
+        back, before = time.monotonic(), len(station.plates())
         wait_until(lambda: len(station.plates()) > before, 10, "readings after the restart")
+        log.info("readings_again", after_s=round(time.monotonic() - back, 1))
     epochs = {plate.source_epoch for plate in station.plates()}
     assert all(epoch.startswith(station.status().boot_id) for epoch in epochs)
     names = [(plate.source_epoch, plate.track_id) for plate in station.plates()]

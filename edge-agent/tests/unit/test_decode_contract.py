@@ -86,7 +86,7 @@ def test_guard_surrounds_native_calls(clip: Path) -> None:
 
 def test_arrivals_are_told_before_pictures(clip: Path) -> None:
     told: list[float] = []
-    for decoded in opened(clip, Hooks(arrived=told.append)):
+    for decoded in opened(clip, Hooks(arrived=lambda pts_s, _: told.append(pts_s))):
         assert max(told) >= decoded.pts_s
 
 

@@ -90,8 +90,8 @@ class Decoded:
 Guard = Callable[[], AbstractContextManager[object]]
 """Entered around every native call, so that a crash can be charged to its camera."""
 
-Arrival = Callable[[float], None]
-"""Told the presentation time (s) of every packet in the moment it arrives."""
+Arrival = Callable[[float, float], None]
+"""Told of every packet: its presentation time (s), and how many seconds ago it arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Hooks:
     """What a decoder calls while it works."""
 
     guard: Guard = nullcontext
-    arrived: Arrival = lambda _: None
+    arrived: Arrival = lambda _, __: None
 
 
 class Decoder(Protocol):

@@ -121,12 +121,21 @@ class PyAvDecoder:
         return _caught_up(timed) if self._target.live else (packet for packet, _ in timed)
 
     def _demuxed(self) -> Iterator[tuple[Any, float]]:
+        before: float | None = None
         with translated(self._settings, self._target) as watch:
             for packet in self._container.demux(self._stream):
                 watch.restart()
+                now = time.monotonic()
                 if packet.pts is not None:
-                    self._hooks.arrived(float(packet.pts * packet.time_base))
-                yield packet, time.monotonic()
+                    age_s = now - before if before is not None and self._parsed_late else 0.0
+                    self._hooks.arrived(float(packet.pts * packet.time_base), age_s)
+                before = now
+                yield packet, now
+
+    @property
+    def _parsed_late(self) -> bool:
+        """Over RTP FFmpeg knows that a picture is whole only by the first bytes of the next one, and gives it then."""
+        return self._target.live and not self._target.device and self.stream.codec in {"h264", "hevc"}
 
 
 def _caught_up(timed: Iterable[tuple[Any, float]]) -> Iterator[Any]:

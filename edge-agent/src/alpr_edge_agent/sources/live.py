@@ -28,7 +28,7 @@ class LiveSource:
         """Connect. See `Source`."""
         clock = StreamClock()
         around = self._around
-        hooks = Hooks(around.guard, lambda pts_s: clock.arrived(pts_s, around.wall_clock()))
+        hooks = Hooks(around.guard, lambda pts_s, age_s: clock.arrived(pts_s, around.wall_clock() - age_s))
         return LiveFeed(around, around.open_decoder(around.decode, self._target(), hooks), clock, self._next_number)
 
     def _next_number(self) -> int:
