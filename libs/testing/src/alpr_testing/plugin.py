@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alpr_testing.api import api
+from alpr_testing.browser import _window, browser
 from alpr_testing.postgres import database, postgres
 
-__all__ = ["api", "database", "postgres"]
+__all__ = ["_window", "api", "browser", "database", "postgres"]
