@@ -22,6 +22,8 @@ from threading import Event
 
 import psycopg
 
+from alpr_edge_agent.outbox_schema import connect
+
 TARGETS = ("pipeline", "agent", "standalone")
 _MODULES = {"pipeline": ("alpr_edge_agent", "pipeline"), "agent": ("alpr_standalone.delivery",)}
 _WITNESS = """
@@ -163,6 +165,7 @@ def kill_many(
 
 
 def _witness(data: Path) -> None:
+    connect(data / "edge" / "outbox.db").close()  # makes the tables where the pipeline has not come to it yet
     with sqlite3.connect(data / "edge" / "outbox.db", timeout=30) as box:
         box.executescript(_WITNESS)
         box.execute(

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from alpr_edge_agent.agent.run import read_status
+from alpr_query_api.keys import list_keys
+from alpr_query_api.settings import is_loopback
 from alpr_standalone.database import EmbeddedPostgres
 from alpr_standalone.errors import Unusable
 from alpr_standalone.folder import StandaloneFolder
@@ -51,6 +53,7 @@ def run(
         database = EmbeddedPostgres(folder.database)
         try:
             paths = _prepare(console, folder, database, manifests, source)
+            _check_key(database.dsn, host)
             settings = UpSettings(folder, tuple(paths), host, port, metrics_port, once)
             apply_manifests(folder, settings.manifests)
             _run(console, settings, database, stop)
@@ -68,6 +71,11 @@ def stop_flag() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _check_key(dsn: str, host: str) -> None:
+    if not is_loopback(host) and all(key["revoked_at"] for key in list_keys(dsn)):
+        raise Unusable(f"--host: {host} can be reached by others, so the page needs a key; run: alpr keys create NAME")
 
 
 def _prepare(
