@@ -33,6 +33,8 @@ class TrackerSettings:
         parked_speed: plate widths a second that count as standing.
         gate: squared Mahalanobis distance that still matches.
         size_ratio: width to width that still matches.
+        lost_reach: plate widths from where it is expected that a track unseen in two frames or more is found again; else
+            the next vehicle would take over the track of one that has left.
         same_iou: an unmatched box that overlaps a matched one more is the same plate, seen twice.
     """
 
@@ -40,8 +42,9 @@ class TrackerSettings:
     lost_s: float = 1.0
     parked_lost_s: float = 4.0
     parked_speed: float = 0.4
-    gate: float = 12.0
+    gate: float = 14.0
     size_ratio: float = 1.7
+    lost_reach: float = 2.0
     same_iou: float = 0.3
 
 
@@ -51,6 +54,7 @@ class _Track:
     filter: BoxFilter
     seen_s: float
     hits: int = 1
+    missed: int = 0
 
 
 @dataclass(slots=True)
@@ -77,6 +81,7 @@ class ByteTracker:
         self._now_s = time_s if self._now_s is None else max(time_s, self._now_s)
         for track in self._tracks:
             track.filter.predict(dt_s)
+            track.missed += 1
         ended = self._end_lost()
         found = _canonical(detections)
         strong = found.scores >= self._settings.high_score
@@ -114,18 +119,26 @@ class ByteTracker:
                 found.matched[rows[i]] = tracks[j]
 
     def _cost(self, track: _Track, box: Vector) -> float:
-        width = box[2] - box[0]
-        # Predicted or last: after a half-hidden plate one of them is off.
-        ratio = min(abs(math.log(width / other)) for other in (track.filter.at[2], track.filter.size[0]))
+        # By width or by height: a plate that is cut, by a pole or the picture's edge, keeps its height.
+        ratio = float(np.abs(np.log((box[2:] - box[:2]) / track.filter.at[2:])).min())
+        last = float(np.abs(np.log((box[2:] - box[:2]) / track.filter.size)).min())
+        ratio = min(ratio, last)  # predicted or last: after a half-hidden plate one of them is off
         distance = track.filter.distance(box)
-        if distance > self._settings.gate or ratio > math.log(self._settings.size_ratio):
+        far = track.missed > 2 and track.filter.widths_off(box) > self._settings.lost_reach
+        if far or distance > self._settings.gate or ratio > math.log(self._settings.size_ratio):
             return _NO_MATCH
         return distance + (ratio / 0.2) ** 2
 
     def _correct(self, found: _Boxes) -> None:
         for row, track in found.matched.items():
-            track.filter.correct(found.boxes[row])
+            if not self._is_cut(track, found.boxes[row]):
+                track.filter.correct(found.boxes[row])
             track.seen_s, track.hits = self._now_s or 0.0, track.hits + 1
+            track.missed = 0
+
+    def _is_cut(self, track: _Track, box: Vector) -> bool:
+        """Whether only a part of a well-known plate shows: it says nothing of the plate's size and speed."""
+        return track.hits >= 3 and bool((box[2] - box[0]) * self._settings.size_ratio < track.filter.at[2])
 
     def _start(self, found: _Boxes, strong: NDArray[np.bool_]) -> None:
         for row in np.flatnonzero(strong):
