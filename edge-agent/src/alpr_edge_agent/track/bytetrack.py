@@ -33,8 +33,8 @@ class TrackerSettings:
         parked_speed: plate widths a second that count as standing.
         gate: squared Mahalanobis distance that still matches.
         size_ratio: width to width that still matches.
-        lost_reach: plate widths from where it is expected that a track unseen in two frames or more is found again; else
-            the next vehicle would take over the track of one that has left.
+        lost_reach: plate widths from where it is expected within which a track unseen in two frames or more is found
+            again; farther, the next vehicle would take over the track of one that has left.
         same_iou: an unmatched box that overlaps a matched one more is the same plate, seen twice.
     """
 
