@@ -22,7 +22,7 @@ from alpr_testing.rtsp import RtspServer, Stream, wait_until
 log = structlog.get_logger(__name__)
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 SECONDS = 24
-SEEDS = {"north": 23, "south": 26}
+SEEDS = {"north": 24, "south": 27}
 
 
 @dataclass(frozen=True)
