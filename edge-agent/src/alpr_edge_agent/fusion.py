@@ -66,6 +66,8 @@ class Fused:
         candidates: (text, probability), best first, never empty; probabilities sum to 1.
         lead: weighted log-likelihood by which the best leads the second; infinite where there is one alone.
         agreeing: weights of the readings whose own text is the best.
+        agreeing_reads: how many those are.
+        surest: the highest confidence that one of them has by itself; 0 without any.
         total: weights of all readings.
         mean_log: mean log-likelihood of the best under the readings, by weight.
     """
@@ -74,6 +76,7 @@ class Fused:
     lead: float
     agreeing: float
     agreeing_reads: int
+    surest: float
     total: float
     mean_log: float
 
@@ -129,12 +132,13 @@ def _fused(ranked: list[tuple[str, float]], evidence: Sequence[Evidence], prior:
     text, score = ranked[0]
     lead = score - ranked[1][1] if len(ranked) > 1 else math.inf
     total = math.fsum(item.weight for item in evidence)
-    agreeing = [item.weight for item in evidence if item.reading.text == text]
+    own = [item for item in evidence if item.reading.text == text]
     return Fused(
         candidates=_probabilities(ranked),
         lead=lead,
-        agreeing=math.fsum(agreeing),
-        agreeing_reads=len(agreeing),
+        agreeing=math.fsum(item.weight for item in own),
+        agreeing_reads=len(own),
+        surest=max((item.reading.confidence for item in own), default=0.0),
         total=total,
         mean_log=(score - prior(text)) / max(total, 1e-9),
     )

@@ -19,7 +19,7 @@ class SettleRule:
         confidence: calibrated, at least.
     """
 
-    reads: int = 2
+    reads: int = 3
     weight: float = 1.2
     lead: float = 2.5
     confidence: float = 0.9
@@ -34,13 +34,12 @@ class SettleRule:
         )
 
 
-# Logistic regression: see docs/benchmarks/passes.md for how it was fitted and how well it holds.
-_BIAS, _LEAD, _AGREE, _FIT = -1.0, 1.0, 3.0, 0.5
+# Logistic regression on simulated passes of development seeds (1000 and above); how well it holds: docs/benchmarks/.
+_BIAS, _LEAD, _SUREST, _READS = -3.8, 0.95, 3.2, 0.65
 
 
 def confidence(fused: Fused) -> float:
-    """Probability that the best text is right, 0 to 1, calibrated: by lead, agreement and fit of the readings."""
-    lead = min(fused.lead, 6.0)
-    agreement = fused.agreeing / max(fused.total, 1e-9)
-    logit = _BIAS + _LEAD * math.log1p(max(lead, 0.0)) + _AGREE * agreement + _FIT * max(fused.mean_log, -6.0)
+    """Probability that the best text is right, 0 to 1, calibrated: by lead, agreeing readings, the surest of them."""
+    lead = math.log1p(min(max(fused.lead, 0.0), 12.0))
+    logit = _BIAS + _LEAD * lead + _SUREST * fused.surest + _READS * math.log1p(fused.agreeing_reads)
     return 1 / (1 + math.exp(-logit))

@@ -116,9 +116,9 @@ def test_nothing_to_fuse_is_an_error() -> None:
         fuse([])
 
 
-def test_two_clear_readings_settle_and_one_does_not() -> None:
+def test_three_clear_readings_settle_and_one_does_not() -> None:
     clear = Evidence(reading("ABC123", 0.98), 0.9)
-    assert SettleRule().holds(fuse([clear, clear]))
+    assert SettleRule().holds(fuse([clear] * 3))
     assert not SettleRule().holds(fuse([clear]))
 
 

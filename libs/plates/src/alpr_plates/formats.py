@@ -55,6 +55,10 @@ win.
 """
 
 
+KNOWN = 0.8
+"""The same where no country is named, for a text that fits any format that is listed: enough to decide near ties."""
+
+
 def template(text: str) -> str:
     """The shape of a normalised text: L for a letter, N for a digit."""
     return "".join("N" if character.isdigit() else "L" for character in text)
@@ -68,8 +72,11 @@ def fits(text: str, country: str) -> bool:
 def format_prior(text: str, countries: Sequence[str]) -> float:
     """Log-probability bonus of a normalised text where plates of `countries` are expected; 0 where it fits none.
 
-    Never below 0: a text of another format is only not favoured. Countries that are not listed change nothing.
+    Never below 0: a text of another format is only not favoured. Countries that are not listed change nothing; where
+    none is named, any listed format counts a little.
     """
+    if not countries:
+        return KNOWN if regions(text) else 0.0
     return EXPECTED if any(fits(text, country) for country in countries) else 0.0
 
 
