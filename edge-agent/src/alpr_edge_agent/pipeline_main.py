@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import cv2
 import structlog
 
 from alpr_edge_agent import quarantine
@@ -306,6 +307,7 @@ def run_pipeline(settings: PipelineSettings, stop: threading.Event, backends: Ba
 
 def run_process(settings: PipelineSettings, backends: Backends | None = None) -> None:
     """`run_pipeline` under signals; ends the process."""
+    cv2.setNumThreads(1)  # its pictures are small, and a pool of threads costs more than it brings
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

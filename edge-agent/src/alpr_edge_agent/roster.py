@@ -70,6 +70,8 @@ class Roster:
             self._stop(name)
         for name in set(self._wanted) - set(cameras):
             self._board.forget(name)
+        for name in cameras:
+            self._board.expect(name)
         self._wanted, self._logins = dict(cameras), dict(logins)
         self._fingerprints = {name: fingerprint(camera, logins.get(name)) for name, camera in cameras.items()}
         for name, run in self._pipeline.runs.items():

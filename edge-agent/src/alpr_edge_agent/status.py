@@ -91,10 +91,17 @@ class StatusBoard:
     _problems: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def expect(self, camera: str) -> None:
+        """From now on `camera` is ours; what is told of others is dropped, for a thread may outlive its camera."""
+        with self._lock:
+            self._records.setdefault(camera, _Record(CameraState.CONNECTING, "not opened yet", self.now()))
+
     def state(self, camera: str, state: CameraState, reason: str = "", stream: StreamInfo | None = None) -> None:
         """`camera` is in `state` now; the same again changes nothing."""
         with self._lock:
-            record = self._record(camera, state)
+            record = self._records.get(camera)
+            if record is None:
+                return
             record.stream = stream or record.stream
             if (record.state, record.reason) == (state, reason[:REASON_CHARS]):
                 return
@@ -107,23 +114,23 @@ class StatusBoard:
     def count(self, camera: str, **what: int) -> None:
         """Add to `decoded`, `analysed`, `dropped`, `plates`."""
         with self._lock:
-            record = self._record(camera, CameraState.CONNECTING)
-            for name, amount in what.items():
+            record = self._records.get(camera)
+            for name, amount in what.items() if record else ():
                 setattr(record, name, getattr(record, name) + amount)
 
     def frame_at(self, camera: str, moment: datetime) -> None:
         """A frame of this time was decoded."""
         with self._lock:
-            record = self._record(camera, CameraState.CONNECTING)
-            record.decoded += 1
-            record.last_frame_at = moment
+            if (record := self._records.get(camera)) is not None:
+                record.decoded += 1
+                record.last_frame_at = moment
 
     def read_at(self, camera: str, moment: datetime) -> None:
         """A plate of this time was published."""
         with self._lock:
-            record = self._record(camera, CameraState.CONNECTING)
-            record.plates += 1
-            record.last_read_at = moment
+            if (record := self._records.get(camera)) is not None:
+                record.plates += 1
+                record.last_read_at = moment
 
     def problem(self, about: str, text: str | None) -> None:
         """What is wrong with `about` (metrics, outbox, …); None: nothing any more."""
@@ -150,9 +157,6 @@ class StatusBoard:
         """What is wrong beside cameras."""
         with self._lock:
             return tuple(self._problems.values())
-
-    def _record(self, camera: str, state: CameraState) -> _Record:
-        return self._records.setdefault(camera, _Record(state, "", self.now()))
 
 
 def _health(name: str, record: _Record, now_s: float) -> CameraHealth:

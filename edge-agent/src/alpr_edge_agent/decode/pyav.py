@@ -47,7 +47,7 @@ class PyAvPicture:
 
     def bgr(self) -> BgrImage:
         """See `Picture`."""
-        return self._upright(self._frame.to_ndarray(format="bgr24"))
+        return self._upright(self._frame.to_ndarray(format="bgr24", threads=1))
 
     @property
     def _sideways(self) -> bool:
@@ -61,7 +61,7 @@ class PyAvPicture:
     def _luma_plane(self) -> GrayImage:
         kind = self._frame.format
         if not kind.name.startswith(_PLANAR_LUMA) or kind.components[0].bits != 8 or kind.name in {"yuyv422", "yuvyu"}:
-            return np.asarray(self._frame.to_ndarray(format="gray"), np.uint8)
+            return np.asarray(self._frame.to_ndarray(format="gray", threads=1), np.uint8)
         plane = self._frame.planes[0]
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         return rows[: self._frame.height, : self._frame.width]
