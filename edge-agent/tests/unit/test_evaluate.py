@@ -53,7 +53,7 @@ def test_the_report_stands_alone_and_shows_each_failure(photos: Path) -> None:
     assert not re.search(r'(src|href)="(?!data:)', text)
     assert "ABC1<mark>Z</mark>34" in text
     assert "ABC1<mark>2</mark>34" in text
-    assert "<td>Z → 2</td><td>1</td>" in text
+    assert "<li>Z → 2 <small>x1</small></li>" in text
     assert "place not found" in text
 
 

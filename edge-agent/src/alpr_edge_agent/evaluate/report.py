@@ -32,7 +32,9 @@ p.lead { color: var(--soft); margin: 0; }
 .table { overflow-x: auto; } table { border-collapse: collapse; width: 100%; background: var(--card); }
 th, td { text-align: right; padding: .45rem .7rem; border-bottom: 1px solid var(--line);
   font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child { text-align: left; } tr:last-child { font-weight: 600; }
+th:first-child, td:first-child { text-align: left; } .total tr:last-child { font-weight: 600; }
+.chips { display: flex; flex-wrap: wrap; gap: .5rem; padding: 0; margin: 0; list-style: none; }
+.chips li { background: var(--card); border: 1px solid var(--line); border-radius: 99px; padding: .1rem .8rem; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 1rem; }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
 figure img { display: block; width: 100%; } figcaption { padding: .6rem .8rem; }
@@ -59,7 +61,7 @@ def render(
         _score_table(scores),
         _comparison(comparison) if comparison else "",
         "<h2>Characters mixed up</h2>",
-        _confusion_table([verdict for photo in judged for verdict in photo.verdicts]),
+        _confusions([verdict for photo in judged for verdict in photo.verdicts]),
         f"<h2>{len(failures)} plates not read exactly</h2>",
         _legend(),
         '<div class="cards">',
@@ -96,7 +98,7 @@ def _score_table(scores: Mapping[str, Score]) -> str:
         )
         for name, s in scores.items()
     ]
-    return _table(head, rows)
+    return _table(head, rows, "total")
 
 
 def _comparison(comparison: Mapping[str, Comparison]) -> str:
@@ -108,17 +110,18 @@ def _comparison(comparison: Mapping[str, Comparison]) -> str:
     return "<h2>Against the other run</h2>" + _table(head, rows)
 
 
-def _confusion_table(verdicts: Sequence[Verdict]) -> str:
+def _confusions(verdicts: Sequence[Verdict]) -> str:
     common = confusions(verdicts).most_common(12)
     if not common:
         return "<p>None in plates of the right length.</p>"
-    return _table(("label → read", "times"), [(f"{want} → {got}", str(n)) for (want, got), n in common])
+    chips = "".join(f"<li>{escape(want)} → {escape(got)} <small>x{n}</small></li>" for (want, got), n in common)
+    return f'<p><small>label → read</small></p><ul class="chips">{chips}</ul>'
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="table"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="table {kind}"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _legend() -> str:
@@ -155,24 +158,26 @@ def _marked(text: str, *, same: bool) -> str:
 
 
 def _view(image: BgrImage, photo: Judged, verdict: Verdict) -> BgrImage:
-    """The surroundings of the labelled plate, both boxes drawn; the whole photo where the plate was not found."""
-    others = [(Box(*plate.box), plate.text) for plate in photo.photo.plates]
-    marked = draw(draw(image, [(verdict.label.box, "")], GREEN), others, RED)
-    area = _surroundings(verdict.label.box, image) if verdict.found else (0, 0, image.shape[1], image.shape[0])
-    x1, y1, x2, y2 = area
-    return _scaled(marked[y1:y2, x1:x2])
-
-
-def _surroundings(box: Box, image: BgrImage) -> tuple[int, int, int, int]:
-    (x, y), reach = box.center, 1.2 * box.width
+    """The surroundings of the labelled plate, all boxes drawn; the whole photo where the plate was not found."""
     height, width = image.shape[:2]
+    x1, y1, x2, y2 = _surroundings(verdict.label.box, width, height) if verdict.found else (0, 0, width, height)
+    factor = _WIDTH_PX / (x2 - x1)
+    shown = np.asarray(cv2.resize(image[y1:y2, x1:x2], (_WIDTH_PX, max(1, round((y2 - y1) * factor)))), np.uint8)
+    moved = [_moved(Box(*plate.box), x1, y1, factor) for plate in photo.photo.plates]
+    read = draw(shown, [(box, "") for box in moved], RED)
+    return draw(read, [(_moved(verdict.label.box, x1, y1, factor), "")], GREEN)
+
+
+def _surroundings(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+    (x, y), reach = box.center, 1.2 * box.width
     left, right = max(0, int(x - reach)), min(width, int(x + reach))
     return left, max(0, int(y - reach * 0.6)), right, min(height, int(y + reach * 0.6))
 
 
-def _scaled(image: BgrImage) -> BgrImage:
-    factor = _WIDTH_PX / image.shape[1]
-    return np.asarray(cv2.resize(image, (_WIDTH_PX, max(1, round(image.shape[0] * factor)))), np.uint8)
+def _moved(box: Box, left: int, top: int, factor: float) -> Box:
+    xs, ys = ((x - left) * factor for x in (box.x1, box.x2)), ((y - top) * factor for y in (box.y1, box.y2))
+    (x1, x2), (y1, y2) = xs, ys
+    return Box(x1, y1, x2, y2)
 
 
 def _data_uri(image: BgrImage) -> str:
