@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from alpr_simulator.backgrounds import draw_background
 from alpr_simulator.bodies import Placed
+from alpr_simulator.light import dapple
 from alpr_simulator.optics import Camera
 from alpr_simulator.painting import paint
 from alpr_simulator.plates import REGIONS, Image, make_plate
@@ -33,6 +34,7 @@ class Scene:
         vehicles: how many; None: as many as pass at usual speed in the busy time.
         regions: families of plates (`alpr_simulator.plates.REGIONS`).
         hardship: 0 a bright day, 1 dusk: darker, noisier, longer exposures. None: by the seed.
+        dapple: share of the frames in which a patch of sun or shadow lies over a character or so of a plate.
         zoom: of the lens; 1 shows two lanes, more shows larger plates and less street.
     """
 
@@ -45,6 +47,7 @@ class Scene:
     vehicles: int | None = None
     regions: tuple[str, ...] = REGIONS
     hardship: float | None = None
+    dapple: float = 0.0
     zoom: float = 1.0
 
     @property
@@ -131,6 +134,9 @@ class Simulation:
         frame = self.background.copy()
         for index, where in self._placed(number):
             paint(frame, self.drives[index].vehicle, where, self._motion(index, number))
+            light = np.random.default_rng([self.scene.seed, 17, index, number])
+            if light.random() < self.scene.dapple:
+                dapple(frame, where.plate, light)
         for left, right in self.poles:
             frame[:, left:right] = self.background[:, left:right]
         return self._expose(frame, number, np.roll(grain, int(rng.integers(grain.shape[0])), axis=0))
