@@ -39,6 +39,8 @@ HEAD = [
     "Written by `make bench-passes`; how to read it is said in `tests/bench/passes.py`.",
     "",
 ]
+DAPPLE = 0.6
+"""In this share of the frames a patch of sun or shadow lies over a character or so: each frame fails in its own way."""
 READABLE_PX = 30
 """Narrower plates count for nobody: they are not read (`AnalysisSettings.min_plate_width_px`)."""
 
@@ -88,7 +90,9 @@ def simulated(seeds: Iterable[int], eyes: Eyes) -> Iterator[Case]:
     """One vehicle's drive through a scene of its own, compressed as a camera would."""
     for seed in seeds:
         simulation = Simulation(
-            Scene(seed, seconds=2.8, fps=FPS, width=960, height=540, zoom=2.2, occupancy=0.85, vehicles=1)
+            Scene(
+                seed, seconds=2.8, fps=FPS, width=960, height=540, zoom=2.2, occupancy=0.85, vehicles=1, dapple=DAPPLE
+            )
         )
         (vehicle,) = simulation.truth.vehicles
         where = {sight.frame: sight.box for sight in vehicle.sights if sight.visibility >= 0.5}
@@ -201,6 +205,7 @@ class Tally:
     extra: int
     corrected: int
     reads: int
+    calibration: float
 
     @property
     def removed(self) -> float:
@@ -229,6 +234,7 @@ class Tally:
             f"| duplicates a pass | {self.duplicates / n:.3f} |",
             f"| extra events | {self.extra} |",
             f"| events corrected after publishing | {self.corrected} |",
+            f"| expected calibration error of the events | {self.calibration:.3f} |",
             f"| readings made a pass | {self.reads / n:.1f} |",
             "",
         ]
@@ -255,7 +261,15 @@ def tally(name: str, cases: Sequence[Case]) -> Tally:
         extra=sum(len(result.plates) - len(result.own) for result in results),
         corrected=sum(result.corrected for result in results),
         reads=sum(result.reads for result in results),
+        calibration=_calibration([(r.own[0].confidence, r.right) for r in results if r.own]),
     )
+
+
+def _calibration(events: Sequence[tuple[float, bool]], bins: int = 8) -> float:
+    """Expected calibration error over bins of equally many events: what they claimed against how many were right."""
+    ranked = np.array(sorted(events), float)
+    parts = [part for part in np.array_split(ranked, bins) if len(part)]
+    return float(sum(abs(part[:, 0].mean() - part[:, 1].mean()) * len(part) for part in parts) / max(1, len(ranked)))
 
 
 Cases = tuple[list[Case], list[Case]]
