@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,11 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
 
 from alpr_edge_agent import quarantine
 from alpr_edge_agent.camera_run import CameraRun
-from alpr_edge_agent.durable import write_durably
+from alpr_edge_agent.crash_ledger import fingerprint, read_ledger, write_ledger
 from alpr_edge_agent.pipeline import Pipeline
 from alpr_edge_agent.quarantine import Ledger
 from alpr_edge_agent.sources import Login
@@ -167,13 +164,6 @@ class Roster:
             write_ledger(self._ledger_path, ledger)
 
 
-def fingerprint(camera: AssignedCamera, login: Login | None) -> str:
-    """Of all that makes a camera behave as it does, in hexadecimal; passwords go in hashed."""
-    secret = f"{login.username}\0{login.password}" if login else ""
-    facts = json.dumps([camera.config.wire(), camera.epoch], sort_keys=True)
-    return hashlib.sha256(f"{facts}\0{secret}".encode()).hexdigest()
-
-
 def _stream_facts(camera: AssignedCamera) -> tuple[object, ...]:
     config = camera.config
     return config.source, config.stream, config.enabled, camera.epoch
@@ -185,19 +175,3 @@ def _quarantine_reason(until: float) -> str:
         f"it crashed the pipeline {quarantine.CRASHES} times in {quarantine.WITHIN_S / 60:g} minutes; tried again at"
         f" {moment}, or when its configuration changes: try another codec or transport, or another firmware"
     )
-
-
-def read_ledger(path: Path) -> Ledger:
-    """The ledger at `path`; an empty one where there is none that can be read."""
-    try:
-        return Ledger.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return Ledger()
-
-
-def write_ledger(path: Path, ledger: Ledger) -> None:
-    """Keep `ledger`; a disk that is full loses the memory of crashes, not the cameras."""
-    try:
-        write_durably(path, ledger.model_dump_json().encode())
-    except OSError as e:
-        log.warning("ledger_not_written", error=e.strerror)

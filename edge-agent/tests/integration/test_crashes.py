@@ -67,7 +67,7 @@ def short(tmp_path: Path) -> Path:
     return coloured.write_clip(tmp_path / "good.mp4", passes, frames=20, fps=30)
 
 
-def test_camera_that_kills_the_pipeline_is_quarantined_and_the_others_go_on(
+def test_camera_that_kills_the_pipeline_is_quarantined_until_it_changes_and_the_others_go_on(
     tmp_path: Path, assign: Assign, short: Path
 ) -> None:
     folder = tmp_path / "node"
@@ -85,27 +85,15 @@ def test_camera_that_kills_the_pipeline_is_quarantined_and_the_others_go_on(
         wait_until(lambda: len(plates(folder)) >= before + 2, 20, "plates of the good camera")
         assert process.poll() is None
         bad_health, good_health = health(folder, "bad"), health(folder, "good")
+        write_assignment(folder / "assignment.json", assign(revision=2, bad=looped(good), good=looped(good)))
+        wait_until(lambda: _is(folder, "bad", CameraState.STREAMING), 10, "another clip in its place")
+        seen_until_then = {plate.camera_id for plate in plates(folder)[: before + 2]}
     assert bad_health is not None
     assert good_health is not None
     assert bad_health.state is CameraState.QUARANTINED
     assert "crashed the pipeline 3 times" in bad_health.reason
     assert good_health.state is CameraState.STREAMING
-    assert {plate.camera_id for plate in plates(folder)} == {"good"}
-
-
-def test_new_configuration_lifts_the_quarantine(tmp_path: Path, assign: Assign, short: Path) -> None:
-    folder = tmp_path / "node"
-    folder.mkdir()
-    bad = tmp_path / "crash-me.mp4"
-    bad.write_bytes(short.read_bytes())
-    write_assignment(folder / "assignment.json", assign(cam=looped(bad)))
-    for _ in range(3):
-        with pipeline(folder) as process:
-            process.wait(20)
-    with pipeline(folder):
-        wait_until(lambda: _is(folder, "cam", CameraState.QUARANTINED), 10, "quarantine")
-        write_assignment(folder / "assignment.json", assign(revision=2, cam=looped(short)))
-        wait_until(lambda: _is(folder, "cam", CameraState.STREAMING), 10, "streaming")
+    assert seen_until_then == {"good"}
 
 
 def test_sigkill_charges_nobody_and_loses_nothing_committed(tmp_path: Path, assign: Assign, short: Path) -> None:
@@ -113,7 +101,7 @@ def test_sigkill_charges_nobody_and_loses_nothing_committed(tmp_path: Path, assi
     folder.mkdir()
     write_assignment(folder / "assignment.json", assign(cam=looped(short)))
     rng, seen = random.Random(7), set[str]()
-    for _ in range(4):
+    for _ in range(3):
         with pipeline(folder) as process:
             before = len(plates(folder))
             wait_until(lambda before=before: len(plates(folder)) > before, 20, "a plate")
@@ -133,7 +121,7 @@ def test_sigkill_charges_nobody_and_loses_nothing_committed(tmp_path: Path, assi
     numbers: dict[str, list[int]] = {}
     for plate in plates(folder):
         numbers.setdefault(plate.boot_id, []).append(plate.seq)
-    assert len(numbers) >= 4
+    assert len(numbers) >= 3
     assert all(found == list(range(1, len(found) + 1)) for found in numbers.values())
     assert _images_present(folder)
 
