@@ -6,10 +6,10 @@ Debian packages: chromium, chromium-driver. A dozen calls are all that the tests
 from __future__ import annotations
 
 import base64
-import shutil
+import shlex
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -30,9 +30,9 @@ _FLAGS: Final = (
 class Browser:
     """One window."""
 
-    def __init__(self, driver: str, flags: list[str]) -> None:
+    def __init__(self, driver: str, program: str, flags: Sequence[str]) -> None:
         self._http = httpx.Client(base_url=driver, timeout=60)
-        options = {"args": flags, "binary": shutil.which("chromium")}
+        options = {"args": list(flags), "binary": program}
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         answer = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self._session = f"/session/{answer['sessionId']}"
@@ -106,17 +106,21 @@ class Browser:
 
 
 @contextmanager
-def running_browser(profile: Path, *more_flags: str) -> Iterator[Browser]:
-    """A window with a profile of its own."""
+def running_browser(profile: Path, within: Sequence[str] = ()) -> Iterator[Browser]:
+    """A window with a profile of its own; `within` is a command to start it by, as in `ip netns exec NAME`."""
     needs("chromedriver", package="chromium-driver")
-    needs("chromium", package="chromium")
+    program = needs("chromium", package="chromium")
+    flags = [*_FLAGS, f"--user-data-dir={profile}"]
+    if within:
+        program = str(_wrapped(profile.with_suffix(".sh"), [*within, program]))
+        flags.append("--remote-debugging-pipe")  # there is no way by TCP into another network
     port = free_port()
     driver = subprocess.Popen(
         ["chromedriver", f"--port={port}", "--silent"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         _wait_for(f"http://127.0.0.1:{port}")
-        browser = Browser(f"http://127.0.0.1:{port}", [*_FLAGS, f"--user-data-dir={profile}", *more_flags])
+        browser = Browser(f"http://127.0.0.1:{port}", program, flags)
         try:
             yield browser
         finally:
@@ -139,6 +143,12 @@ def browser(_window: Browser) -> Browser:
     _window.resize(1280, 800)
     _window.complaints()
     return _window
+
+
+def _wrapped(script: Path, command: Sequence[str]) -> Path:
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    script.chmod(0o700)
+    return script
 
 
 def _wait_for(address: str) -> None:

@@ -115,3 +115,15 @@ def test_the_key_is_asked_for_once_and_its_withdrawal_shows(database, browser, t
         browser.until(IS_LIVE)
         revoke_key(database, "me")
         browser.until("return !document.getElementById('sign-in').hidden")
+
+
+def test_the_documents_list_every_call_and_try_one(api, browser):
+    store_all(api.database, [reading(1, "AB12CDE")])
+    browser.open(f"{api.url}/docs")
+    browser.until("return document.querySelectorAll('details').length > 12")
+    browser.run(
+        "const d = [...document.querySelectorAll('details')].find(d => d.innerText.includes('/events/recent'));"
+        "d.open = true; d.querySelector('form').requestSubmit()"
+    )
+    browser.until("return document.body.innerText.includes('AB12CDE')")
+    assert browser.complaints() == []

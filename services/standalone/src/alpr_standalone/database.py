@@ -47,6 +47,8 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Start the server, made first where it is new; returns when it answers. Raises DatabaseFailed."""
+        if self.alive():  # asking also reaps a dead one, whose pid would hold the cluster
+            return
         self._home.make()
         if not (self._home.cluster / "PG_VERSION").exists():
             self._initdb()

@@ -2,10 +2,13 @@
 
 const $ = (id) => document.getElementById(id);
 const HEALTH = { Streaming: "good", Connecting: "warn", Ended: "off", Disabled: "off" };
+const RANKS = ["bad", "warn", "good", "off"];
+const healthOf = (camera) => (camera.stale ? "warn" : HEALTH[camera.state] ?? "bad");
 const STATES = { AuthFailed: "wrong password", Failed: "failed", Quarantined: "quarantined", Ended: "read to its end" };
 
 export function showCameras(health) {
-  $("cameras").replaceChildren(...health.cameras.map(row));
+  const worst = (a, b) => RANKS.indexOf(healthOf(a)) - RANKS.indexOf(healthOf(b));
+  $("cameras").replaceChildren(...health.cameras.toSorted(worst).map(row));
   $("no-cameras").hidden = health.cameras.length > 0;
   $("problems").replaceChildren(...health.problems.map((text) => {
     const item = document.createElement("li");
@@ -19,7 +22,7 @@ export function showCameras(health) {
 function row(camera) {
   const item = $("camera").content.firstElementChild.cloneNode(true);
   item.dataset.name = camera.name;
-  item.dataset.health = camera.stale ? "warn" : HEALTH[camera.state] ?? "bad";
+  item.dataset.health = healthOf(camera);
   item.querySelector(".name").textContent = camera.name;
   item.querySelector(".state").textContent = camera.stale ? "no news" : STATES[camera.state] ?? camera.state.toLowerCase();
   item.querySelector(".reason").textContent = camera.reason;
@@ -31,7 +34,7 @@ function figures(camera) {
   const parts = [];
   if (camera.width) parts.push(`${camera.width}×${camera.height}`);
   if (camera.codec) parts.push(camera.codec);
-  if (camera.fps && camera.state === "Streaming") parts.push(`${camera.fps.toFixed(1)} frames/s`);
-  if (camera.plates) parts.push(`${camera.plates} readings`);
+  if (camera.fps && camera.state === "Streaming") parts.push(`${camera.fps.toFixed(1)} fps`);
+  if (camera.plates) parts.push(camera.plates === 1 ? "1 reading" : `${camera.plates} readings`);
   return parts.join(" · ");
 }
