@@ -146,7 +146,7 @@ def kill_many(
     chance = random.Random(seed)  # noqa: S311 - the seed makes a run repeatable
     report, began = KillReport(), time.monotonic()
     upped.start()
-    _witness(upped.data)
+    witness(upped.data)
     while report.kills.total() < kills:
         Event().wait(chance.uniform(*pause_s))
         target = chance.choice(TARGETS)
@@ -157,14 +157,15 @@ def kill_many(
         if target == "standalone":
             upped.start()
     Event().wait(pause_s[1])
-    until(lambda: _settled(upped.data), _DELIVERED_WITHIN_S, "the last deliveries")
-    _compare(upped.data, report)
+    until(lambda: settled(upped.data), _DELIVERED_WITHIN_S, "the last deliveries")
+    compare(upped.data, report)
     upped.stop()
     report.took_s = time.monotonic() - began
     return report
 
 
-def _witness(data: Path) -> None:
+def witness(data: Path) -> None:
+    """Have the outbox of `data` note every event that it takes from now on, and what waits in it."""
     connect(data / "edge" / "outbox.db").close()  # makes the tables where the pipeline has not come to it yet
     with sqlite3.connect(data / "edge" / "outbox.db", timeout=30) as box:
         box.executescript(_WITNESS)
@@ -175,7 +176,7 @@ def _witness(data: Path) -> None:
     box.close()
 
 
-def _settled(data: Path) -> bool:
+def settled(data: Path) -> bool:
     """Nothing waits, at a moment when the pipeline is between two events."""
     box = sqlite3.connect(data / "edge" / "outbox.db", timeout=30)
     try:
@@ -185,8 +186,8 @@ def _settled(data: Path) -> bool:
     return bool(waiting == (0,))
 
 
-def _compare(data: Path, report: KillReport) -> None:
-    """Both sides at one moment: the outbox is locked for writing while they are read."""
+def compare(data: Path, report: KillReport) -> None:
+    """Fill `report` from outbox, database and store of a running `alpr up`, both sides at one moment."""
     address = json.loads((data / "running.json").read_text())
     box = sqlite3.connect(data / "edge" / "outbox.db", timeout=30)
     box.execute("BEGIN IMMEDIATE")

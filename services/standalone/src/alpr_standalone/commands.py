@@ -39,6 +39,11 @@ def _said() -> Iterator[None]:
         yield
     except (StandaloneError, ManifestError, EdgeError) as e:
         raise click.ClickException(scrub(str(e))) from e
+    except OSError as e:
+        where = f"{e.filename}: " if e.filename else ""
+        raise click.ClickException(
+            f"{where}{e.strerror or e}; is there room on the disk, and may you write there?"
+        ) from e
 
 
 @click.command(help=_UP_HELP)

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -16,7 +17,7 @@ from alpr_edge_agent.agent.run import read_status
 from alpr_query_api.keys import list_keys
 from alpr_query_api.settings import is_loopback
 from alpr_standalone.database import EmbeddedPostgres
-from alpr_standalone.errors import Unusable
+from alpr_standalone.errors import DatabaseFailed, Unusable
 from alpr_standalone.folder import StandaloneFolder
 from alpr_standalone.readings import ReadingFeed
 from alpr_standalone.screen import Screen, cameras_table
@@ -100,7 +101,10 @@ def _prepare(
 
 def _start_database(database: EmbeddedPostgres) -> None:
     database.start()
-    migrate(database.dsn)
+    try:
+        migrate(database.dsn)
+    except psycopg.Error as e:
+        raise DatabaseFailed(f"the database's tables cannot be made: {str(e).strip()}") from e
 
 
 def _ensure_models() -> None:
