@@ -22,10 +22,13 @@ from alpr_plates.confusables import CONFUSABLE
 
 FLOOR = 0.01
 """Probability of any character in any place: a posterior is never believed to be certain."""
-GAP = 0.02
-"""Probability that the reader saw a character that is not there, or missed one."""
-WORST = -9.0
-"""Log-likelihood that a reading which contradicts a candidate altogether gives it."""
+INVENTED = 0.02
+"""Probability that the reader saw a character that is not there."""
+MISSED = 0.08
+"""Probability that it missed one: light, a post or the picture's border hides characters, nothing adds them."""
+WORST = -2.5
+"""Log-likelihood that a reading which contradicts a candidate altogether gives it: blurred views contradict every text,
+and with a bound of -9 fewer of the development passes came out right."""
 MAX_CANDIDATES = 16
 MISTAKEN = 0.15
 """Share of a character's posterior that its look-alikes get: readers are surer than they are right."""
@@ -181,22 +184,23 @@ def _believed(reading: Reading) -> NDArray[np.float64]:
 
 
 def likelihoods(reading: Reading, texts: Sequence[str]) -> NDArray[np.float64]:
-    """Log-likelihood of each text under one reading, shape (len(texts),), `WORST` to 0.
+    """Log-likelihood ratio of each text under one reading, shape (len(texts),), `WORST` to 0: its own text has 0.
 
     The best edit path: a character in place costs its posterior; one that the reading has too many costs the
-    posterior's "none of these"; one that it lacks costs `GAP`.
+    posterior's "none of these"; one that it lacks costs `MISSED`.
     """
     rows = _believed(reading)
     keep = np.log(np.maximum(rows, FLOOR))
-    drop = np.log(np.clip(1 - rows.sum(axis=1), GAP, 1))
+    drop = np.log(np.clip(1 - rows.sum(axis=1), INVENTED, 1))
     longest = max(len(text) for text in texts)
     columns = np.array([[_COLUMN[c] for c in text.ljust(longest, "A")] for text in texts])
     table = np.zeros((longest + 1, len(texts)))
-    table[:] = math.log(GAP) * np.arange(longest + 1)[:, None]
+    table[:] = math.log(MISSED) * np.arange(longest + 1)[:, None]
     for i in range(len(rows)):
         table = _next_row(table, keep[i][columns], drop[i])
     ends = table[[len(text) for text in texts], np.arange(len(texts))]
-    return np.maximum(ends, WORST)
+    # Against the best that any text could have: an unsure reading is weighed as such, and still prefers its own text.
+    return np.clip(ends - keep.max(axis=1).sum(), WORST, 0)
 
 
 def _next_row(before: NDArray[np.float64], keep: NDArray[np.float64], drop: float) -> NDArray[np.float64]:
@@ -204,5 +208,5 @@ def _next_row(before: NDArray[np.float64], keep: NDArray[np.float64], drop: floa
     row = before + drop
     row[1:] = np.maximum(row[1:], before[:-1] + keep.T)
     for j in range(1, len(row)):
-        np.maximum(row[j], row[j - 1] + math.log(GAP), out=row[j])
+        np.maximum(row[j], row[j - 1] + math.log(MISSED), out=row[j])
     return row

@@ -14,8 +14,6 @@ MOVED_WIDTHS = 1.0
 GREW = 1.2
 """Last to first width that is called a motion along the view."""
 STANDS_S = 2.0
-DOUBT = 0.05
-"""What a reading counts that its reader does not believe at all: a blurred view reads as anything."""
 
 
 @dataclass(slots=True)
@@ -84,7 +82,7 @@ class Passage:
         worth = weight(box.width, sharp)
         sure = reading.confidence if reading else 0.0
         if reading:
-            self.evidence.append(Evidence(reading, worth * (DOUBT + (1 - DOUBT) * sure)))
+            self.evidence.append(Evidence(reading, worth * sure))
         rank = worth * (0.2 + 0.8 * sure)
         if self.shot is not None and rank <= self.shot.rank:
             return False

@@ -22,7 +22,7 @@ class SettleRule:
     reads: int = 3
     weight: float = 1.2
     lead: float = 2.5
-    confidence: float = 0.9
+    confidence: float = 0.85
 
     def holds(self, fused: Fused) -> bool:
         """Whether the text is final."""
@@ -35,11 +35,11 @@ class SettleRule:
 
 
 # Logistic regression on simulated passes of development seeds (1000 and above); how well it holds: docs/benchmarks/.
-_BIAS, _LEAD, _SUREST, _READS = -3.8, 0.95, 3.2, 0.65
+_BIAS, _LEAD, _SUREST = -12.0, 0.9, 14.0
 
 
 def confidence(fused: Fused) -> float:
-    """Probability that the best text is right, 0 to 1, calibrated: by lead, agreeing readings, the surest of them."""
+    """Probability that the best text is right, 0 to 1, calibrated by its lead and its surest reading."""
     lead = math.log1p(min(max(fused.lead, 0.0), 12.0))
-    logit = _BIAS + _LEAD * lead + _SUREST * fused.surest + _READS * math.log1p(fused.agreeing_reads)
+    logit = _BIAS + _LEAD * lead + _SUREST * fused.surest
     return 1 / (1 + math.exp(-logit))
