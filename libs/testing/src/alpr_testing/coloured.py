@@ -91,7 +91,9 @@ def find(image: Pixels) -> list[Box]:
     """The coloured plates of `image` as xyxy; they must not touch."""
     import cv2
 
-    bright = (image.max(axis=2) > 150) & (image.max(axis=2).astype(np.int16) - image.min(axis=2) > 90)
+    blue, green, red = cv2.split(image)
+    most, least = cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red)
+    bright = (np.asarray(most) > 150) & (np.asarray(cv2.subtract(most, least)) > 90)
     bright[:_CODE_ROWS] = False
     count, _, stats, _ = cv2.connectedComponentsWithStats(bright.astype(np.uint8))
     boxes = [tuple(int(value) for value in stats[label][:4]) for label in range(1, count) if stats[label][4] > 400]
