@@ -12,14 +12,14 @@ from pydantic import BeforeValidator
 from alpr_query_api.errors import Refused
 from alpr_query_api.queries import Filters
 
-_LOST_PLUS = re.compile(r" (\d\d:\d\d)$")
+_LOST_PLUS = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d:\d\d)$")
 _INTERVAL = re.compile(r"(\d{1,5})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def _mended(value: object) -> object:
     """A `+` that a caller forgot to encode arrives as a space."""
-    return _LOST_PLUS.sub(r"+\1", value) if isinstance(value, str) else value
+    return _LOST_PLUS.sub(r"\1+\2", value) if isinstance(value, str) else value
 
 
 AskedTime = Annotated[

@@ -38,6 +38,7 @@ class Database:
             min_size=1,
             max_size=8,
             timeout=wait_s,
+            reconnect_timeout=1.0,  # then the next caller tries: the pool's own pauses would outlast the outage
             check=ConnectionPool.check_connection,
             open=False,
         )

@@ -1,36 +1,56 @@
 import json
 import os
+from datetime import UTC, datetime
 
-from alpr_query_api.health import STALE_AFTER_S, FileHealth
+import pytest
 
-SINCE = "2026-03-01T12:00:00+00:00"
+from alpr_query_api.health import FileHealth
 
-
-def written(path, *cameras):
-    path.write_text(json.dumps({"updated_at": SINCE, "cameras": [{"since": SINCE, **c} for c in cameras]}))
-    return path
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_nobody_spoke_yet(tmp_path):
-    assert FileHealth(None, None).read().cameras == ()
-    assert FileHealth(tmp_path / "status", tmp_path / "report").read().count == 0
+@pytest.fixture
+def files(tmp_path):
+    return tmp_path / "status.json", tmp_path / "report.json"
 
 
-def test_cameras_come_by_name_with_their_reasons(tmp_path):
-    bad = {"name": "yard", "state": "Failed", "reason": "no answer"}
-    status = written(tmp_path / "status", bad, {"name": "gate", "state": "Streaming", "fps": 15.0, "unheard_of": 1})
-    health = FileHealth(status, None).read()
-    assert [(c.name, c.reason, c.fps) for c in health.cameras] == [("gate", "", 15.0), ("yard", "no answer", None)]
+def write_status(path, *names, age_s=0.0):
+    cameras = [{"name": name, "state": "Streaming", "since": NOW.isoformat(), "fps": 15.0} for name in names]
+    path.write_text(json.dumps({"updated_at": NOW.isoformat(), "cameras": cameras, "problems": ["disk is full"]}))
+    os.utime(path, (1000 - age_s, 1000 - age_s))
 
 
-def test_half_a_minute_of_silence_makes_it_stale(tmp_path):
-    status = written(tmp_path / "status", {"name": "gate", "state": "Streaming"})
-    os.utime(status, (1000.0, 1000.0))
-    for silent_s, stale in ((STALE_AFTER_S, False), (STALE_AFTER_S + 1, True)):
-        health = FileHealth(status, None, lambda silent_s=silent_s: 1000.0 + silent_s).read()
-        assert health.cameras[0].stale is stale
+def write_report(path, **states):
+    cameras = [{"name": name, "state": state, "since": NOW.isoformat()} for name, state in states.items()]
+    report = {
+        "apiVersion": "ovr-alpr.io/v1alpha1", "kind": "EdgeReport", "metadata": {"name": "node"},
+        "status": {"cameras": cameras},
+    }  # fmt: skip
+    path.write_text(json.dumps(report))
 
 
-def test_a_torn_file_is_no_error(tmp_path):
-    (tmp_path / "status").write_text('{"cameras": [{"na')
-    assert FileHealth(tmp_path / "status", tmp_path / "status").read().cameras == ()
+def read(files):
+    return FileHealth(*files, wall_clock=lambda: 1000.0).read()
+
+
+def test_figures_come_from_the_pipeline_and_missing_cameras_from_the_report(files):
+    write_status(files[0], "gate")
+    write_report(files[1], gate="Failed", yard="AuthFailed")
+    health = read(files)
+    assert [(c.name, c.state, c.fps) for c in health.cameras] == [
+        ("gate", "Streaming", 15.0), ("yard", "AuthFailed", None),
+    ]  # fmt: skip
+    assert (health.count, health.problems) == (2, ("disk is full",))
+
+
+def test_a_silent_pipeline_is_stale(files):
+    write_status(files[0], "gate", age_s=31)
+    assert [c.stale for c in read(files).cameras] == [True]
+
+
+def test_without_files_or_with_broken_ones_there_are_no_cameras(files):
+    assert read(files).cameras == ()
+    files[0].write_text("{")
+    files[1].write_text("[]")
+    assert read(files).cameras == ()
+    assert FileHealth(None, None).read().count == 0
