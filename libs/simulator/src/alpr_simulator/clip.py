@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, cast
@@ -27,7 +28,13 @@ def truth_path(clip: Path) -> Path:
     return clip.with_name(f"{clip.stem}.truth.json")
 
 
-def render(scene: Scene, path: Path, codec: Codec = "h264", bit_rate: int | None = None) -> Truth:
+def render(
+    scene: Scene,
+    path: Path,
+    codec: Codec = "h264",
+    bit_rate: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Truth:
     """Write the clip to `path` (mp4) and its truth beside it; both appear complete or not at all. Blocks.
 
     Args:
@@ -35,23 +42,24 @@ def render(scene: Scene, path: Path, codec: Codec = "h264", bit_rate: int | None
         path: of the clip; its folder must exist.
         codec: the video codec.
         bit_rate: bits a second; None: what cameras use for this size and rate.
+        progress: told after each frame how many more are done, that is 1.
     """
     simulation = Simulation(scene)
     rate = bit_rate or round(scene.width * scene.height * scene.fps * _BITS_PER_PIXEL[codec])
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = truth_path(path)
+    unfinished, part = (file.with_name(f".{file.name}.{os.getpid()}.part") for file in (path, beside))
     try:
-        _encode(simulation, unfinished, codec, rate)
-        beside = truth_path(path)
-        part = beside.with_name(f".{beside.name}.{os.getpid()}.part")
+        _encode(simulation, unfinished, codec, rate, progress or (lambda _: None))
         part.write_text(simulation.truth.to_json(), "utf-8")
         part.replace(beside)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
     return simulation.truth
 
 
-def _encode(simulation: Simulation, path: Path, codec: Codec, bit_rate: int) -> None:
+def _encode(simulation: Simulation, path: Path, codec: Codec, bit_rate: int, progress: Callable[[int], None]) -> None:
     scene = simulation.scene
     encoder, options = _ENCODERS[codec]
     fps = Fraction(scene.fps).limit_denominator(1001)
@@ -62,4 +70,5 @@ def _encode(simulation: Simulation, path: Path, codec: Codec, bit_rate: int) -> 
         stream.thread_count = 1
         for image in simulation.frames():
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+            progress(1)
         container.mux(stream.encode(None))

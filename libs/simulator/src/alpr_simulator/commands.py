@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import cast
 
@@ -48,7 +49,9 @@ def simulate(out: Path, codec: str, size: tuple[int, int], **options: float) -> 
         raise click.BadParameter(f"{out.parent}: no such folder; create it first", param_hint="OUT")
     seed = int(options.pop("seed"))
     scene = Scene(seed, width=size[0], height=size[1], **options)  # type: ignore[arg-type]  # named as the options are
-    truth = render(scene, out, cast("Codec", codec))
+    # Where nobody looks (a pipe, a log) click draws no bar.
+    with click.progressbar(length=scene.frame_count, label="rendering", file=sys.stderr) as bar:
+        truth = render(scene, out, cast("Codec", codec), progress=bar.update)
     click.echo(
         f"{out}: {truth.frames} frames, {len(truth.vehicles)} vehicles, in view in {truth.occupancy:.1%} of them"
     )

@@ -1,5 +1,6 @@
 """Clips on disk, and the commands around them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -46,6 +47,21 @@ def test_the_demo_clip_is_rendered_once(tmp_path: Path, monkeypatch: pytest.Monk
     written = first.stat().st_mtime_ns
     assert demo.ensure_demo_clip(tmp_path / "clips") == first
     assert first.stat().st_mtime_ns == written
+
+
+def test_a_demo_of_another_content_is_rendered_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "DEMO", TINY)
+    first = demo.ensure_demo_clip(tmp_path)
+    monkeypatch.setattr(demo, "DEMO", replace(TINY, seed=3))
+    second = demo.ensure_demo_clip(tmp_path)
+    assert first != second
+    assert read_truth(truth_path(second)).seed == 3
+
+
+def test_progress_counts_every_frame(tmp_path: Path) -> None:
+    steps: list[int] = []
+    truth = render(TINY, tmp_path / "clip.mp4", progress=steps.append)
+    assert sum(steps) == truth.frames
 
 
 def test_the_command_writes_clip_and_truth(tmp_path: Path) -> None:
