@@ -26,9 +26,9 @@ INVENTED = 0.02
 """Probability that the reader saw a character that is not there."""
 MISSED = 0.08
 """Probability that it missed one: light, a post or the picture's border hides characters, nothing adds them."""
-WORST = -2.5
+WORST = -4.0
 """Log-likelihood that a reading which contradicts a candidate altogether gives it: blurred views contradict every text,
-and with a bound of -9 fewer of the development passes came out right."""
+and are not to drown the clear ones."""
 MAX_CANDIDATES = 16
 MISTAKEN = 0.15
 """Share of a character's posterior that its look-alikes get: readers are surer than they are right."""
