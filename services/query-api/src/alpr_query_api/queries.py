@@ -45,7 +45,7 @@ class Filters:
 
 def recent(limit: int) -> Query:
     """The rows that were stored last."""
-    statement = SQL("SELECT {} FROM plate_events ORDER BY created_at DESC, feed_id DESC LIMIT %(limit)s")
+    statement = SQL("SELECT {} FROM plate_events ORDER BY feed_id DESC LIMIT %(limit)s")
     return statement.format(_COLUMNS), {"limit": limit}
 
 
@@ -92,27 +92,29 @@ def stats() -> Query:
     ), {}
 
 
-def fulltext(text: str, pattern: PlatePattern | None, filters: Filters, limit: int, offset: int) -> Query:
-    """Rows that hold `text` in plate, camera, site or vehicle, or a plate near it: best first, then newest.
+def near_plates(pattern: PlatePattern, filters: Filters, limit: int, offset: int) -> Query:
+    """Rows whose plate matches, holds, looks like or is near `pattern`: best first, then newest; each by an index."""
+    where, values = _where(filters)
+    values |= {"limit": limit, "offset": offset}
+    if pattern.wild:
+        values |= {"like": pattern.like}
+        return _found(SQL("1.0"), where, SQL("plate_normalized_text LIKE %(like)s")), values
+    values |= {"exact": pattern.like, "part": f"%{pattern.like}%", "folded": f"%{pattern.folded}%", "similar": _SIMILAR}
+    return _found(_SCORE, where, _NEAR), values
 
-    `pattern` is what `text` means as a plate; None where it can be none.
-    """
+
+def named(text: str, filters: Filters, limit: int, offset: int) -> Query:
+    """Rows whose camera, site or vehicle holds `text`, newest first; it reads all rows of the time asked for."""
     where, values = _where(filters)
     values |= {"limit": limit, "offset": offset, "words": f"%{_escaped(text)}%"}
-    score: Composable = SQL("1.0")
-    matches: Composable = _WORDS
-    if pattern is not None and pattern.wild:
-        values |= {"like": pattern.like}
-        matches = SQL("plate_normalized_text LIKE %(like)s")
-    elif pattern is not None:
-        values |= {"exact": pattern.like, "part": f"%{pattern.like}%", "folded": f"%{pattern.folded}%"}
-        values |= {"similar": _SIMILAR}
-        score, matches = _SCORE, SQL("({} OR {})").format(_NEAR, _WORDS)
-    statement = SQL(
+    return _found(SQL("1.0"), where, _WORDS), values
+
+
+def _found(score: Composable, where: Composable, matches: Composable) -> sql.Composed:
+    return SQL(
         "SELECT {}, {} AS score, count(*) OVER () AS total FROM plate_events WHERE {} AND {}"
         " ORDER BY score DESC, captured_at DESC, event_id DESC LIMIT %(limit)s OFFSET %(offset)s"
-    )
-    return statement.format(_COLUMNS, score, where, matches), values
+    ).format(_COLUMNS, score, where, matches)
 
 
 _WORDS = SQL(

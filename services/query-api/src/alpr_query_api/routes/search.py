@@ -37,10 +37,9 @@ def fulltext(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> FulltextResult:
-    """Plates that hold `q`, look like it or are near it, and cameras, sites and vehicles named so; best first."""
+    """Plates that hold `q`, look like it or are near it, best first; without any, cameras, sites and vehicles of it."""
     began = time.monotonic()
-    query = queries.fulltext(q, _plate(q), replace(within, camera=camera_id), limit, offset)
-    rows = parts.database.rows(query)
+    rows = _fulltext(parts, q, replace(within, camera=camera_id), limit, offset)
     total = int(rows[0]["total"]) if rows else 0
     hits = _hits(rows, request)
     return FulltextResult(query=q, total=total, took_ms=_since(began), results=hits, limit=limit, offset=offset)
@@ -101,6 +100,16 @@ def analytics(
 def query(_: Annotated[dict[str, Any], Body()]) -> None:
     """Queries in a search engine's own language: not here, where there is no search engine."""
     raise Refused(501, "this installation has no OpenSearch; /search/fulltext, /search/facets and /search/analytics do")
+
+
+def _fulltext(parts: Parts, text: str, filters: Filters, limit: int, offset: int) -> list[Row]:
+    pattern = _plate(text)
+    if pattern is not None:
+        rows = parts.database.rows(queries.near_plates(pattern, filters, limit, offset))
+        # A page after the last is no reason to look for names; neither is a wildcard, which only plates take.
+        if rows or pattern.wild or (offset and parts.database.row(queries.near_plates(pattern, filters, 1, 0))):
+            return rows
+    return parts.database.rows(queries.named(text, filters, limit, offset))
 
 
 def _plate(text: str) -> PlatePattern | None:

@@ -1,0 +1,1 @@
+DROP INDEX plate_events_folded_trigrams;
