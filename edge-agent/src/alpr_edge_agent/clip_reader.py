@@ -122,6 +122,8 @@ class _Run:
 
     def _passes(self, outcome: Outcome) -> list[ClipPass]:
         found = []
+        for track in outcome.dropped:
+            self._shots.pop(track, None)
         for vehicle in outcome.passes:
             image = self._shots.pop(vehicle.track, None)
             if vehicle.plate is not None and image is not None:

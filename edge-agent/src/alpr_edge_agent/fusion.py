@@ -200,7 +200,7 @@ def likelihoods(reading: Reading, texts: Sequence[str]) -> NDArray[np.float64]:
         table = _next_row(table, keep[i][columns], drop[i])
     ends = table[[len(text) for text in texts], np.arange(len(texts))]
     # Against the best that any text could have: an unsure reading is weighed as such, and still prefers its own text.
-    return np.clip(ends - keep.max(axis=1).sum(), WORST, 0)
+    return np.asarray(np.clip(ends - keep.max(axis=1).sum(), WORST, 0), np.float64)
 
 
 def _next_row(before: NDArray[np.float64], keep: NDArray[np.float64], drop: float) -> NDArray[np.float64]:
