@@ -119,7 +119,7 @@ class CameraRun:
 
     def found(self, detections: Detections) -> None:
         """What the detector says of the frame that was wanted last."""
-        if not len(detections) and self.analysis is not None and not self.analysis.active:
+        if not len(detections):
             self._gate.nothing_there()
 
     def take(self, frame: CameraFrame, outcome: Outcome) -> Sighting | None:
@@ -181,13 +181,13 @@ class CameraRun:
         if not self._parts.motion_gate:
             return True
         luma = frame.picture.luma(self._gate.step(frame.info.width))
-        moves = self._gate.passes(luma, frame.info.captured_at.timestamp())
-        return moves or (self.analysis is not None and self.analysis.active)
+        watchful = self.analysis is not None and self.analysis.active
+        return self._gate.passes(luma, frame.info.captured_at.timestamp(), watchful=watchful)
 
     def _sighting(self, outcome: Outcome) -> Sighting | None:
         plates = tuple((plate, self._shot(plate)) for plate in outcome.plates)
-        for vehicle in outcome.passes:
-            self.album.drop(vehicle.track)
+        for track in (*(vehicle.track for vehicle in outcome.passes), *outcome.dropped):
+            self.album.drop(track)
         if not plates and not outcome.passes:
             return None
         return Sighting(self.origin, self.live, plates, outcome.passes)

@@ -24,6 +24,7 @@ class MotionSettings:
         noise_factor: times the picture's median change, where that is more.
         min_cells: changed cells that make a motion, of 160 across the picture.
         look_every_s: a frame at least this often passes, moving or not.
+        watch_every_s: the same while a vehicle may be in view; shorter than a tracker's patience.
     """
 
     memory_s: float = 2.0
@@ -31,6 +32,7 @@ class MotionSettings:
     noise_factor: float = 8.0
     min_cells: int = 4
     look_every_s: float = 2.0
+    watch_every_s: float = 0.3
 
 
 class MotionGate:
@@ -52,10 +54,14 @@ class MotionGate:
         """Which pixels to look at of a picture `width` wide: every `step`-th."""
         return max(1, width // (2 * CELLS_ACROSS))
 
-    def passes(self, luma: GrayImage, time_s: float) -> bool:
-        """Whether the frame, subsampled by `step`, taken at `time_s`, deserves a detector."""
+    def passes(self, luma: GrayImage, time_s: float, *, watchful: bool = False) -> bool:
+        """Whether the frame, subsampled by `step`, taken at `time_s`, deserves a detector.
+
+        With `watchful` a vehicle may be in view: who moves shows it, who just stopped must not be lost.
+        """
         moving = self._moves(_cells(luma), time_s)
-        if moving or time_s - self._passed_s >= self._settings.look_every_s:
+        every_s = self._settings.watch_every_s if watchful else self._settings.look_every_s
+        if moving or time_s - self._passed_s >= every_s:
             self._passed_s = time_s
             return True
         return False

@@ -31,6 +31,13 @@ def test_still_scene_is_looked_at_every_two_seconds_only() -> None:
     assert 9 <= sum(passed) <= 12
 
 
+def test_vehicle_that_just_stopped_is_looked_at_three_times_a_second() -> None:
+    rng, gate = np.random.default_rng(6), MotionGate()
+    watched(gate, rng, 3)
+    passed = [gate.passes(scene(rng), 3 + n / 10, watchful=True) for n in range(30)]
+    assert 9 <= sum(passed) <= 11
+
+
 def test_vehicle_passes_in_every_frame() -> None:
     rng, gate = np.random.default_rng(2), MotionGate()
     watched(gate, rng, 3)
