@@ -186,7 +186,7 @@ class CameraRun:
 
     def _sighting(self, outcome: Outcome) -> Sighting | None:
         plates = tuple((plate, self._shot(plate)) for plate in outcome.plates)
-        for track in (*outcome.dropped, *(vehicle.track for vehicle in outcome.passes), *outcome.dropped):
+        for track in (*outcome.dropped, *(vehicle.track for vehicle in outcome.passes)):
             self.album.drop(track)
         if not plates and not outcome.passes:
             return None
