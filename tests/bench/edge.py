@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import psycopg
 
 from alpr_edge_agent.assignment import write_assignment
 from alpr_edge_agent.folder import EdgeFolder
@@ -37,8 +38,12 @@ from alpr_schemas.resources import (
     Source,
 )
 from alpr_simulator.clip import render
+from alpr_simulator.demo import ensure_demo_clip
 from alpr_simulator.scene import Scene
 from alpr_simulator.truth import Truth
+from alpr_standalone.sources import manifests_for_demo
+from alpr_testing.chaos import Upped
+from alpr_testing.ports import free_port
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -46,6 +51,11 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", "120"))
 FULL_SECONDS = min(SECONDS, 40.0)
 PEER = Path(os.environ.get("BENCH_PEER", ROOT / ".cache" / "peer"))
 PEER_PACKAGES = ("ultralytics==8.4.190", "torch", "torchvision", "rapidocr==3.10.0", "onnxruntime", "lap")
+LATENCY_S = 75.0
+_LATENCY = """
+SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), percentile_cont(0.95) WITHIN GROUP (ORDER BY ms)
+FROM (SELECT 1000 * extract(epoch FROM created_at - {}) AS ms FROM plate_events) AS one
+"""
 QUARTER_AT_LEAST, FULL_AT_LEAST = 3.0, 1.0
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "YOLO_OFFLINE": "1"}
 
@@ -86,6 +96,7 @@ def main() -> int:
         quarter, at_least_3 = compare(root, "quarter", Scene(1, SECONDS, 15, 1920, 1080, 0.25), QUARTER_AT_LEAST)
         full, at_least_1 = compare(root, "full", Scene(1, FULL_SECONDS, 15, 1920, 1080, 1.0), FULL_AT_LEAST)
         print_memory(root, quarter)
+        print_latency(root)
     print(f"bench-edge: {'holds' if at_least_3 and at_least_1 else 'does not hold'}")
     del full
     return 0 if at_least_3 and at_least_1 else 1
@@ -189,6 +200,25 @@ def resident_mib(data: Path, clips: list[Path]) -> float:
         process.terminate()
     found = re.search(r"VmRSS:\s+(\d+)", status)
     return int(found[1]) / 1024 if found else 0.0
+
+
+def print_latency(root: Path) -> None:
+    """A whole `alpr up` over the demo clip in real time: from a frame's time to its row's."""
+    root.chmod(0o755)
+    upped = Upped(root / "latency", manifests_for_demo(root / "site", ensure_demo_clip(root / "demo")), free_port())
+    try:
+        upped.start()
+        time.sleep(LATENCY_S)
+        address = json.loads((upped.data / "running.json").read_text())["database_url"]
+        with psycopg.connect(address) as database:
+            settled = database.execute(_LATENCY.format("last_seen_at")).fetchone()
+            shot = database.execute(_LATENCY.format("captured_at")).fetchone()
+    finally:
+        upped.stop()
+    assert settled
+    assert shot
+    print(f"frame that settled a plate -> row: p50 {settled[1]:.0f} ms, p95 {settled[2]:.0f} ms ({settled[0]} events)")
+    print(f"frame kept as evidence -> row:     p50 {shot[1]:.0f} ms, p95 {shot[2]:.0f} ms (waits for the settling)")
 
 
 if __name__ == "__main__":
