@@ -20,6 +20,7 @@ from alpr_edge_agent.frames import Box, FrameInfo
 from alpr_edge_agent.fusion import Fused
 from alpr_edge_agent.passage import BestShot, Passage
 from alpr_edge_agent.recognize import Reading
+from alpr_edge_agent.repeats import Repeats
 from alpr_edge_agent.settling import SettleRule, confidence
 from alpr_edge_agent.track import TrackedBox, Tracker
 from alpr_edge_agent.zones import within
@@ -116,7 +117,8 @@ class Outcome:
         keep: (track, box) whose best shot so far is this frame: keep its pixels until the track ends.
         plates: settled now, each track at most once in its life; never taken back or corrected.
         passes: vehicles that have left; their kept pixels can go.
-        dropped: tracks that turned out to be no vehicles; their kept pixels can go, and nothing else is said of them.
+        dropped: tracks that were no vehicle, or one whose plate is published already; their kept pixels can go, and
+            nothing else is said of them.
     """
 
     keep: tuple[tuple[int, Box], ...] = ()
@@ -136,8 +138,11 @@ class CameraAnalysis:
         self._rule = SettleRule()
         self._passages: dict[int, Passage] = {}
         self._settled: dict[int, SettledPlate] = {}
+        self._again: set[int] = set()
+        self._repeats = Repeats()
         self._ended: list[int] = []
         self._start: datetime | None = None
+        self._now: datetime | None = None
         self._frames = 0
 
     @property
@@ -149,6 +154,7 @@ class CameraAnalysis:
         """Take in a frame's detections; the plates that should be read in it."""
         self._start = self._start or info.captured_at
         self._frames += 1
+        self._now = info.captured_at
         settings = self._settings
         counted = within(detections, (info.width, info.height), settings.roi, settings.ignore)
         update = self._tracker.update(counted, (info.captured_at - self._start).total_seconds())
@@ -190,6 +196,7 @@ class CameraAnalysis:
             self._passages[seen.track] = passage
         else:
             passage.see(info, seen.box, seen.score)
+            self._still_there(passage)
         if seen.track in self._settled or seen.box.width < self._settings.min_plate_width_px:
             return False
         return not _cut_off(seen.box, info) and passage.budget.wants(seen.box)
@@ -203,7 +210,16 @@ class CameraAnalysis:
             return None
         plate = _plate(passage, passage.shot, fused, sure, self._settings.countries)
         self._settled[passage.track] = plate
+        if self._repeats.holds(plate.text, plate.first_seen_at):
+            self._again.add(passage.track)
+            return None
+        self._repeats.note(plate.text, plate.last_seen_at)
         return plate
+
+    def _still_there(self, passage: Passage) -> None:
+        plate = self._settled.get(passage.track)
+        if plate is not None:
+            self._repeats.note(plate.text, passage.last.captured_at)
 
     def _prior(self, text: str) -> float:
         return format_prior(text, self._settings.countries)
@@ -217,16 +233,30 @@ class CameraAnalysis:
         dropped: list[int] = []
         for track in self._ended:
             passage = self._passages.pop(track)
-            plate = self._settled.get(track)
-            if passage.sights < 2 and self._frames > 1:
-                dropped.append(track)  # one box in one frame of many is no vehicle
+            if self._is_no_vehicle(passage):
+                dropped.append(track)
                 continue
+            plate = self._settled.get(track)
             if plate is None and (plate := self._settle(passage, leaving=True)):
                 plates.append(plate)
-            passes.append(_vehicle_pass(passage, plate))
-            self._settled.pop(track, None)
+            if track in self._again:
+                dropped.append(track)
+            else:
+                passes.append(_vehicle_pass(passage, plate))
+        self._forget(self._ended)
         self._ended = []
         return Outcome(plates=tuple(plates), passes=tuple(passes), dropped=tuple(dropped))
+
+    def _is_no_vehicle(self, passage: Passage) -> bool:
+        """Whether it was one box in one frame of many."""
+        return passage.sights < 2 and self._frames > 1
+
+    def _forget(self, tracks: Sequence[int]) -> None:
+        for track in tracks:
+            self._settled.pop(track, None)
+        self._again.difference_update(tracks)
+        if self._now is not None:
+            self._repeats.forget(self._now)
 
 
 def _cut_off(box: Box, info: FrameInfo) -> bool:

@@ -127,6 +127,42 @@ def test_a_plate_that_the_border_cuts_is_not_read_until_all_of_it_shows() -> Non
     assert [plate.text for plate in drive.plates] == ["ABC123"]
 
 
+def test_a_vehicle_lost_from_sight_and_found_again_is_one_event() -> None:
+    drive = Drive()
+    for i in range(12):
+        drive.step([(300 + 20 * i, 500, 90)])
+    for _ in range(15):
+        drive.step([])
+    for i in range(12):
+        drive.step([(900 + 20 * i, 500, 90)])
+    drive.finish()
+    assert [plate.text for plate in drive.plates] == ["ABC123"]
+    assert (len(drive.passes), len(drive.dropped)) == (1, 1)
+
+
+def test_a_vehicle_that_comes_back_later_is_another_pass() -> None:
+    drive = Drive()
+    for _ in range(2):
+        for i in range(12):
+            drive.step([(300 + 20 * i, 500, 90)])
+        for _ in range(60):
+            drive.step([])
+    drive.finish()
+    assert [plate.text for plate in drive.plates] == ["ABC123", "ABC123"]
+    assert len(drive.passes) == 2
+
+
+def test_near_texts_one_after_the_other_stay_two_vehicles() -> None:
+    drive = Drive()
+    for text in ("ABC123", "ABC128"):
+        for i in range(12):
+            drive.step([(300 + 60 * i, 500, 90)], text)
+        for _ in range(11):
+            drive.step([])
+    drive.finish()
+    assert [plate.text for plate in drive.plates] == ["ABC123", "ABC128"]
+
+
 def test_two_near_texts_side_by_side_stay_two_plates() -> None:
     drive = Drive()
     for i in range(20):
