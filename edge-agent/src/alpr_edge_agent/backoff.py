@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+from alpr_edge_agent.retry import full_jitter
+
 FIRST_S = 0.5
 CAP_S = 30.0
 REFUSED_FIRST_S = 30.0
@@ -20,10 +22,13 @@ class Backoff:
 
     def next_s(self, *, refused: bool = False) -> float:
         """Seconds to wait after one more failure: a draw from 0 to the bound, refused ones from half of theirs."""
-        first, cap = (REFUSED_FIRST_S, REFUSED_CAP_S) if refused else (FIRST_S, self._cap_s)
-        bound = min(cap, first * 2.0 ** min(self._failures, 16))
-        self._failures += 1
-        return self._rng.uniform(bound / 2 if refused else 0.0, bound)
+        failures, self._failures = self._failures, self._failures + 1
+        if not refused:
+            return full_jitter(failures, FIRST_S, self._cap_s, self._rng)
+        half_first, half_cap = REFUSED_FIRST_S / 2, REFUSED_CAP_S / 2
+        return min(half_cap, half_first * 2.0 ** min(failures, 16)) + full_jitter(
+            failures, half_first, half_cap, self._rng
+        )
 
     def reset(self) -> None:
         """The camera gives pictures again."""
