@@ -48,6 +48,7 @@ def test_nothing_is_missed_or_repeated_while_the_feed_was_away(api, browser):
     store_all(api.database, [reading(n, f"NEW{n}") for n in range(3, 6)])
     browser.until(f"{CARDS}.length === 6")
     assert browser.run(CARDS) == ["NEW5", "NEW4", "NEW3", "OLD2", "OLD1", "OLD0"]
+    assert browser.run("return document.getElementById('total').textContent") == "6"
 
 
 def test_search_with_a_wildcard_and_back(api, browser):

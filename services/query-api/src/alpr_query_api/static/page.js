@@ -9,6 +9,7 @@ const $ = (id) => document.getElementById(id);
 const SHOWN = 60;
 const PAGE = 60;
 const CAMERAS_EVERY_MS = 3000;
+const FIGURES_EVERY_MS = 60000;
 const LINK = { waiting: "connecting …", live: "live", away: "connection lost, trying again …" };
 
 let searched = "";
@@ -92,10 +93,14 @@ async function begin() {
   $("board").hidden = false;
   $("link").hidden = false;
   $("sign-out").hidden = !session.required;
+  await figures();  // before the readings: those that come from here on are counted as they arrive
   const latest = await ask("/events/recent", { limit: SHOWN });
   recent.splice(0, recent.length, ...latest.events);
   showLive();
   live.start(Math.max(0, ...recent.map((event) => event.feed_id)));
+}
+
+async function figures() {
   const stats = await ask("/stats");
   total = stats.total_events;
   $("total").textContent = total.toLocaleString();
@@ -153,3 +158,4 @@ const theme = localStorage.getItem("theme");
 if (theme) setTheme(theme);
 await beginUntilItWorks();
 cameras();
+setInterval(() => { if (!document.hidden && !$("board").hidden) guarded(figures); }, FIGURES_EVERY_MS);
