@@ -28,11 +28,13 @@ def test_an_id_that_holds_its_time_is_looked_for_there_alone():
 
 
 def test_percent_and_underscore_of_a_search_text_mean_themselves():
-    _, values = queries.fulltext("50%_\\", None, Filters(), 10, 0)
+    _, values = queries.named("50%_\\", Filters(), 10, 0)
     assert values["words"] == "%50\\%\\_\\\\%"
 
 
 def test_a_wildcard_search_looks_at_plates_alone():
-    statement, values = queries.fulltext("AB*", plate_pattern("AB*"), Filters(), 10, 0)
+    pattern = plate_pattern("AB*")
+    assert pattern is not None
+    statement, values = queries.near_plates(pattern, Filters(), 10, 0)
     assert values["like"] == "AB%"
     assert "camera_id ILIKE" not in statement.as_string(None)
