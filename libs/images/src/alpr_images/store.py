@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -35,13 +36,30 @@ class ImageStore:
     def put_if_absent(self, key: str, data: bytes) -> None:
         """Returns when `data` is kept durably under `key`, or a picture was there before. Raises Unavailable."""
         try:
-            obstore.put(self._store, check_key(key), data, mode="create")
+            if self._folder is None:
+                obstore.put(self._store, check_key(key), data, mode="create")
+            else:
+                self._put_on_disk(self._folder, check_key(key), data)
         except AlreadyExistsError:
             return
         except (BaseError, OSError) as e:
             raise Unavailable(f"image store: {type(e).__name__}; is it reachable, and is there room?") from e
-        if self._folder is not None:
-            _make_durable(self._folder, self._folder / key)
+
+    def _put_on_disk(self, folder: Path, key: str, data: bytes) -> None:
+        """The client does not fsync: so the bytes are made durable under a name of their own before they get theirs.
+
+        Otherwise a loss of power could leave a torn picture that a second try takes for the right one.
+        """
+        part = f"{key}.{uuid4().hex}.part"
+        obstore.put(self._store, part, data, mode="create")
+        try:
+            _sync(folder / part)
+            obstore.rename(self._store, part, key, overwrite=False)
+        except BaseException:
+            (folder / part).unlink(missing_ok=True)
+            raise
+        for place in (p for p in (folder / key).parents if p == folder or folder in p.parents):
+            _sync(place)
 
     def get(self, key: str) -> bytes | None:
         """The picture, or None. Raises Unavailable."""
@@ -63,14 +81,9 @@ class ImageStore:
         return True
 
 
-def _make_durable(root: Path, path: Path) -> None:
-    """The client does not fsync on disk: the file, and the folders up to the root, which may be new."""
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        for place in (path, *(p for p in path.parents if p == root or root in p.parents)):
-            descriptor = os.open(place, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    except OSError as e:
-        raise Unavailable(f"image store: {e.strerror}") from e
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
@@ -38,6 +39,19 @@ def test_the_first_picture_stays(store):
     store.put_if_absent(KEY, b"two")
     assert store.get(KEY) == b"one"
     assert store.exists(KEY)
+
+
+def test_nothing_but_the_picture_is_left(store, folder):
+    store.put_if_absent(KEY, b"one")
+    store.put_if_absent(KEY, b"two")
+    assert [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()] == [KEY]
+
+
+def test_many_writers_of_one_picture_agree(store):
+    pictures = [bytes([n]) * 1000 for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda data: store.put_if_absent(KEY, data), pictures))
+    assert store.get(KEY) in pictures
 
 
 def test_what_is_not_there_is_none(store):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,15 +16,31 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The server's address; its database `template` is migrated."""
     import psycopg
 
-    from alpr_standalone.database import EmbeddedPostgres
     from alpr_storage_consumer.migrate import migrate
 
     folder = tmp_path_factory.mktemp("postgres")
-    with EmbeddedPostgres(folder) as server:
-        with psycopg.connect(server.dsn, autocommit=True) as connection:
+    with temporary_server(folder) as dsn:
+        with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("CREATE DATABASE template")
-        migrate(_named(server.dsn, "template"))
+        migrate(_named(dsn, "template"))
+        yield dsn
+
+
+@contextmanager
+def temporary_server(folder: Path) -> Iterator[str]:
+    """A server while this lasts; its cluster is removed, wherever root had to put it."""
+    from alpr_standalone.database import EmbeddedPostgres
+
+    with EmbeddedPostgres(folder) as server:
         yield server.dsn
+    remove_cluster(folder)
+
+
+def remove_cluster(folder: Path) -> None:
+    """Remove the cluster of a stopped server that lies outside of its data folder, which pytest does not clean."""
+    note = folder / "where"
+    if note.exists():
+        shutil.rmtree(Path(note.read_text().strip()).parent, ignore_errors=True)
 
 
 @pytest.fixture

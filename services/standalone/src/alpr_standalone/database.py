@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -121,17 +121,22 @@ class EmbeddedPostgres:
         return self._home.log.open("ab")
 
     def _end_orphan(self) -> None:
-        """A server that outlived a killed parent still holds the cluster: end it, by the pid that it left there."""
-        pid = _server_of(self._home.cluster)
-        if pid is None:
-            return
-        log.info("orphan_database_found", pid=pid)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGINT)
+        """End what outlived a killed parent or a killed server: both hold the cluster against a new one."""
+        cluster = self._home.cluster
+        pid = _server_of(cluster)
+        if pid is not None:
+            log.info("orphan_database_found", pid=pid)
+            _signal(pid, signal.SIGINT)
+            self._until(lambda: _server_of(cluster) != pid, f"is held by process {pid}, which does not end")
+        for backend in _backends_of(cluster):
+            _signal(backend, signal.SIGKILL)
+        self._until(lambda: not _backends_of(cluster), "is held by backends of a killed server, which do not end")
+
+    def _until(self, condition: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + STOP_WITHIN_S
-        while _server_of(self._home.cluster) == pid:
+        while not condition():
             if time.monotonic() > deadline:
-                raise self._failed(f"is held by process {pid}, which does not end")
+                raise self._failed(otherwise)
             time.sleep(0.05)
 
     def _wait_until_ready(self) -> None:
@@ -168,3 +173,18 @@ def _server_of(cluster: Path) -> int | None:
     except (OSError, ValueError):
         return None
     return pid if words and Path(words[0]).name == "postgres" and str(cluster) in words else None
+
+
+def _backends_of(cluster: Path) -> list[int]:
+    """Processes of a server of this cluster: its backends work in that folder, also after it was killed."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended, or is another user's
+            if (process / "cwd").readlink() == cluster and (process / "exe").readlink().name == "postgres":
+                found.append(int(process.name))
+    return found
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

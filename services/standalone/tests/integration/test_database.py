@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import psycopg
 import pytest
 
 from alpr_standalone.database import EmbeddedPostgres
+from alpr_standalone.errors import DatabaseFailed
+from alpr_testing.chaos import until
+from alpr_testing.postgres import remove_cluster
 
 pytestmark = pytest.mark.integration
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="asks what happens to root")
@@ -19,7 +23,8 @@ as_root = pytest.mark.skipif(os.getuid() != 0, reason="asks what happens to root
 
 @pytest.fixture
 def folder(tmp_path):
-    return tmp_path / "data"
+    yield tmp_path / "data"
+    remove_cluster(tmp_path / "data")
 
 
 def rows(dsn):
@@ -90,6 +95,7 @@ def test_root_may_keep_data_below_a_closed_folder(tmp_path):
     with EmbeddedPostgres(closed / "data") as server:
         assert rows(server.dsn) == [1]
     assert (closed / "data" / "where").exists()
+    remove_cluster(closed / "data")
 
 
 def a_python_for_all():
@@ -127,3 +133,61 @@ def test_a_plain_user_runs_it_as_itself(tmp_path):
             cwd=home, env={"PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "HOME": home},
         )  # fmt: skip
     assert done.stdout.split() == [str(user.pw_uid), "42"], done.stderr
+
+
+@as_root
+def test_rows_stay_found_when_rights_or_names_of_folders_change(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    with EmbeddedPostgres(home / "data") as server:
+        keep(server.dsn, 1)
+    home.chmod(0o755)
+    (home / "data").rename(home / "moved")
+    with EmbeddedPostgres(home / "moved") as server:
+        assert rows(server.dsn) == [1]
+    remove_cluster(home / "moved")
+
+
+@as_root
+def test_a_copy_of_a_data_folder_is_refused_not_shared(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    with EmbeddedPostgres(home / "data") as server:
+        keep(server.dsn, 1)
+    shutil.copytree(home / "data", home / "copy")
+    with pytest.raises(DatabaseFailed, match="is a copy of"):
+        EmbeddedPostgres(home / "copy")
+    remove_cluster(home / "data")
+
+
+@as_root
+def test_root_serves_a_plain_users_cluster_as_that_user(tmp_path):
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:
+        Path(home).chmod(0o755)
+        with EmbeddedPostgres(Path(home) / "data") as server:
+            keep(server.dsn, 1)
+        subprocess.run(["chown", "-R", "12345:12345", f"{home}/data"], check=True)
+        with EmbeddedPostgres(Path(home) / "data") as server:
+            assert rows(server.dsn) == [1]
+            assert Path(f"/proc/{server.pid}").stat().st_uid == 12345
+        assert (Path(home) / "data").stat().st_uid == 12345
+
+
+def test_a_killed_server_with_a_busy_backend_is_started_again(folder):
+    with EmbeddedPostgres(folder) as server:
+        keep(server.dsn, 1)
+        busy = [sys.executable, "-c", "import psycopg,sys; psycopg.connect(sys.argv[1]).execute(sys.argv[2])"]
+        query = "SELECT count(*) FROM generate_series(1, 2000000000)"
+        with subprocess.Popen([*busy, server.dsn, query], stderr=subprocess.DEVNULL) as client:
+            until(lambda: working(server.dsn, query), 20, "the busy backend")
+            os.kill(server.pid, signal.SIGKILL)
+            server._process.wait(10)
+            server.start()
+            assert rows(server.dsn) == [1]
+            client.wait(10)
+
+
+def working(dsn, query):
+    with psycopg.connect(dsn) as connection:
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE query = %s AND state = 'active'"
+        return connection.execute(asked, (query,)).fetchone()[0] == 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from alpr_plates.text import fold
 from alpr_schemas import codec
-from alpr_schemas.events import MetricEvent, PlateEvent, Rectangle, VehicleEvent
+from alpr_schemas.events import MetricEvent, PlateEvent, Rectangle, VehicleEvent, moment
 
 PLATE_COLUMNS = (
     "event_id", "captured_at", "camera_id", "track_id", "plate_text", "plate_normalized_text", "plate_confidence",
@@ -67,7 +68,7 @@ COLUMNS = {"plate_events": PLATE_COLUMNS, "vehicle_events": VEHICLE_COLUMNS, "me
 
 
 def prepare(records: Sequence[Record]) -> Batch:
-    """Decode `records`; what cannot be decoded is rejected with the reason."""
+    """Decode `records`; what cannot be decoded, or lies outside of all calendars, is rejected with the reason."""
     batch = Batch()
     for record in records:
         try:
@@ -75,7 +76,11 @@ def prepare(records: Sequence[Record]) -> Batch:
         except (codec.Undecodable, KeyError) as e:
             batch.rejected.append(Rejected(record, str(e)))
             continue
-        table, row = _row(event)
+        try:
+            table, row = _row(event)
+        except OverflowError:
+            batch.rejected.append(Rejected(record, "a time that no UTC date can hold"))
+            continue
         batch.rows.append(Prepared(table, row, record))
     return batch
 
@@ -94,14 +99,15 @@ def plate_row(event: PlateEvent) -> Row:
     """The columns of PLATE_COLUMNS."""
     extras = event.extras
     return (
-        event.event_id, event.captured_at, event.camera_id, event.track_id,
+        event.event_id, moment(event.captured_at), event.camera_id, event.track_id,
         event.plate.text, event.plate.normalized_text, event.plate.confidence, event.plate.region,
         event.vehicle.type, event.vehicle.make, event.vehicle.model, event.vehicle.color,
         event.images.plate_url, event.images.vehicle_url, event.images.frame_url, event.latency_ms,
         extras.quality_score if extras else None, extras.frame_number if extras else None,
         event.node.site, event.node.host, extras.roi if extras else None, extras.direction if extras else None,
         event.revision, fold(event.plate.normalized_text), json.dumps([c.model_dump() for c in event.candidates]),
-        event.reads, _box(event.box) if event.box else None, event.first_seen_at, event.last_seen_at, event.resumed,
+        event.reads, _box(event.box) if event.box else None, _moment(event.first_seen_at),
+        _moment(event.last_seen_at), event.resumed,
         event.source_epoch, event.agent_id, event.boot_id, event.seq, event.detector_digest, event.reader_digest,
     )  # fmt: skip
 
@@ -110,9 +116,10 @@ def vehicle_row(event: VehicleEvent) -> Row:
     """The columns of VEHICLE_COLUMNS."""
     vehicle, tracking = event.vehicle, event.tracking
     return (
-        event.event_id, event.captured_at, event.camera_id, event.track_id, vehicle.type, vehicle.color,
+        event.event_id, moment(event.captured_at), event.camera_id, event.track_id, vehicle.type, vehicle.color,
         _box(vehicle.bbox), vehicle.confidence, tracking.direction, tracking.speed_kmh, tracking.dwell_time_seconds,
-        tracking.first_seen_at, tracking.last_seen_at, event.latency_ms, event.node.site, event.node.host,
+        moment(tracking.first_seen_at), moment(tracking.last_seen_at),
+        event.latency_ms, event.node.site, event.node.host,
         event.plate_event_id, event.resumed, event.source_epoch, event.agent_id, event.boot_id, event.seq,
     )  # fmt: skip
 
@@ -120,9 +127,13 @@ def vehicle_row(event: VehicleEvent) -> Row:
 def metric_row(event: MetricEvent) -> Row:
     """The columns of METRIC_COLUMNS."""
     return (
-        event.metric_id, event.timestamp, event.host_id, event.site_id, event.metric_type.value, event.metric_name,
-        event.value, event.unit, json.dumps(event.tags),
+        event.metric_id, moment(event.timestamp), event.host_id, event.site_id, event.metric_type.value,
+        event.metric_name, event.value, event.unit, json.dumps(event.tags),
     )  # fmt: skip
+
+
+def _moment(text: str | None) -> datetime | None:
+    return moment(text) if text is not None else None
 
 
 def _box(box: Rectangle) -> list[float]:

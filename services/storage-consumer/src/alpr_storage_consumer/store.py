@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import psycopg
 import structlog
@@ -17,6 +17,10 @@ from alpr_storage_consumer.partitions import ensure_partitions
 
 log = structlog.get_logger(__name__)
 _FEED_LOCK = 0x66656564  # "feed": held by whoever writes rows, so that feed ids rise in the order of commits
+
+
+# A row that breaks a limit of the server is an OperationalError to the client, and yet the row's own fault.
+_POISON = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def _make_partitions(connection: psycopg.Connection, rows: Sequence[Prepared]) -
     moments: dict[str, list[datetime]] = {}
     for prepared in rows:
         if prepared.table != "metric_events":
-            moments.setdefault(prepared.table, []).append(datetime.fromisoformat(prepared.row[1]).astimezone(UTC))
+            moments.setdefault(prepared.table, []).append(prepared.row[1])
     for table, captured in moments.items():
         ensure_partitions(connection, table, captured)
 
@@ -96,7 +100,7 @@ def _insert_or_bisect(connection: psycopg.Connection, rows: list[Prepared]) -> t
     try:
         with connection.transaction():
             return _insert(connection, rows), []
-    except (psycopg.DataError, psycopg.IntegrityError) as e:
+    except _POISON as e:
         if len(rows) == 1:
             log.warning("record_rejected", topic=rows[0].record.topic, sqlstate=e.sqlstate)
             return 0, [Rejected(rows[0].record, f"{type(e).__name__} {e.sqlstate}")]
@@ -117,9 +121,11 @@ def _insert_into(connection: psycopg.Connection, table: str, rows: Sequence[tupl
     names = sql.SQL(", ").join(map(sql.Identifier, COLUMNS[table]))
     staging, target = sql.Identifier(f"staging_{table}"), sql.Identifier(table)
     connection.execute(
-        sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} AS SELECT {} FROM {} WITH NO DATA").format(staging, names, target)
+        sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA").format(
+            staging, names, target
+        )
     )
-    connection.execute(sql.SQL("TRUNCATE {}").format(staging))
+    connection.execute(sql.SQL("DELETE FROM {}").format(staging))  # what another part of a bisected batch left
     with (
         connection.cursor() as cursor,
         cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(staging, names)) as copy,

@@ -112,6 +112,13 @@ def test_poison_is_set_aside_with_its_bytes_and_the_rest_is_stored(database, sto
     assert {bytes(row[0]) for row in dead} == {batch[n].payload for n in (50, 120, 200, 201)}
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("field", ["captured_at", "first_seen_at", "last_seen_at"])
+def test_a_time_outside_of_all_calendars_is_set_aside_and_stops_nothing(store, field, text):
+    beyond = plate(1, **{field: text})
+    assert store.write([record(plate(2)), record(beyond), record(plate(3))]) == Written(2, 0, 1)
+
+
 @pytest.mark.parametrize("year", [1975, 1999, 2000, 2026, 2099, 2100])
 def test_any_time_finds_a_partition(store, year):
     at = datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)
