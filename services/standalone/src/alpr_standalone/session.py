@@ -26,9 +26,9 @@ from alpr_standalone.up import (
     UpSettings,
     apply_manifests,
     check_port,
-    failed_cameras,
     only_one,
     page_address,
+    remarks,
     running,
     watch,
 )
@@ -156,5 +156,13 @@ def _sum_up(console: Console, settings: UpSettings, readings: int) -> None:
     if console.is_terminal:
         console.print(cameras_table(status))
     console.print(f"{readings} readings stored; they stay in {settings.folder.root}")
-    if settings.once and (failed := failed_cameras(settings.folder)):
-        raise Unusable("some cameras were not read:\n" + "\n".join(failed))
+    if settings.once:
+        _say_remarks(console, settings)
+
+
+def _say_remarks(console: Console, settings: UpSettings) -> None:
+    lines, failed = remarks(settings.folder)
+    if failed:
+        raise Unusable("some cameras were not read:\n" + "\n".join(lines))
+    for line in lines:
+        console.print(line)

@@ -183,8 +183,9 @@ def watch(settings: UpSettings, database: EmbeddedPostgres, group: Sequence[Part
         stop.wait(LOOK_EVERY_S)
 
 
-def failed_cameras(folder: StandaloneFolder) -> list[str]:
-    """A line for each camera that is not well, as the pipeline said it last."""
+def remarks(folder: StandaloneFolder) -> tuple[list[str], bool]:
+    """A line for each camera that the pipeline had something to say of, and whether any of them failed altogether."""
     status = read_status(folder.edge)
+    told = [camera for camera in status.cameras if camera.reason] if status else []
     bad = (CameraState.FAILED, CameraState.AUTH_FAILED, CameraState.QUARANTINED)
-    return [f"{c.name}: {c.state.value}: {c.reason}" for c in status.cameras if c.state in bad] if status else []
+    return [f"{c.name}: {c.state.value}: {c.reason}" for c in told], any(c.state in bad for c in told)
