@@ -11,14 +11,14 @@ import threading
 import time
 from pathlib import Path
 
-from alpr_edge_agent import passage
 from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.frames import Box
-from alpr_edge_agent.outbox_reader import OutboxReader
-from alpr_edge_agent.pipeline_main import Backends, run_pipeline
+from alpr_edge_agent.outbox.reader import OutboxReader
+from alpr_edge_agent.passes import passage
+from alpr_edge_agent.pipeline.main import Backends, run_pipeline
+from alpr_edge_agent.pipeline.settings import PipelineSettings
+from alpr_edge_agent.pipeline.status import read_status
 from alpr_edge_agent.recognize import Recognizer, open_recognizer
-from alpr_edge_agent.settings import PipelineSettings
-from alpr_edge_agent.status import read_status
 from alpr_schemas import codec, topics
 from alpr_schemas.events import PlateEvent
 from alpr_telemetry import TelemetrySettings, configure

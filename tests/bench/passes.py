@@ -21,10 +21,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from alpr_edge_agent.analysis import AnalysisSettings, CameraAnalysis, Outcome, SettledPlate, VehiclePass, Wanted
 from alpr_edge_agent.detect import Detections, Detector, DetectorSettings, open_detector
 from alpr_edge_agent.frames import BgrImage, Box, FrameInfo
-from alpr_edge_agent.quality import cut, sharpness
+from alpr_edge_agent.passes.analysis import AnalysisSettings, CameraAnalysis, Outcome, SettledPlate, VehiclePass, Wanted
+from alpr_edge_agent.passes.quality import cut, sharpness
 from alpr_edge_agent.recognize import PlateView, Reading, Recognizer, RecognizerSettings, open_recognizer
 from alpr_plates.text import fold, normalize
 from alpr_simulator.compression import through_h264

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from alpr_edge_agent.pipeline_main import pipeline_command
+from alpr_edge_agent.pipeline.main import pipeline_command
 
 
 @click.group()

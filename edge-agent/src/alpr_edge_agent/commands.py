@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from alpr_edge_agent.reading_formats import Format
+    from alpr_edge_agent.reading.formats import Format
 
 FILE = click.Path(path_type=Path)
 MODELS_DIR = click.option(
@@ -38,7 +38,7 @@ def read(paths: tuple[Path, ...], kind: Format, annotate: Path | None, models_di
     A file that cannot be read is named on stderr and the others go on; the exit code is then 1.
     """
     from alpr_edge_agent.errors import EdgeError
-    from alpr_edge_agent.reading import read_all
+    from alpr_edge_agent.reading.command import read_all
 
     try:
         failed = read_all(paths, kind, annotate, models_dir)

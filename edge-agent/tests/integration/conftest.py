@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from alpr_edge_agent.outbox import SpooledImage
-from alpr_edge_agent.outbox_reader import OutboxReader
-from alpr_edge_agent.pipeline_main import Backends, run_pipeline
-from alpr_edge_agent.settings import PipelineSettings
-from alpr_edge_agent.status import CameraHealth, PipelineStatus, read_status
+from alpr_edge_agent.outbox.reader import OutboxReader
+from alpr_edge_agent.pipeline.main import Backends, run_pipeline
+from alpr_edge_agent.pipeline.settings import PipelineSettings
+from alpr_edge_agent.pipeline.status import CameraHealth, PipelineStatus, read_status
 from alpr_schemas import codec, topics
 from alpr_schemas.events import PlateEvent, VehicleEvent
 from alpr_schemas.resources import CameraState

@@ -16,9 +16,9 @@ import numpy as np
 from alpr_edge_agent.decode import Decoded, Decoder, DecodeSettings, Hooks, Target, open_decoder
 from alpr_edge_agent.detect import Detections
 from alpr_edge_agent.frames import BgrImage
-from alpr_edge_agent.pipeline_main import Backends, run_process
+from alpr_edge_agent.pipeline.main import Backends, run_process
+from alpr_edge_agent.pipeline.settings import PipelineSettings
 from alpr_edge_agent.recognize import ALPHABET, PlateView, Reading
-from alpr_edge_agent.settings import PipelineSettings
 from alpr_telemetry import configure
 from alpr_testing import coloured
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from alpr_edge_agent.assignment import write_assignment
-from alpr_edge_agent.outbox_reader import OutboxReader
-from alpr_edge_agent.status import CameraHealth, read_status
+from alpr_edge_agent.outbox.reader import OutboxReader
+from alpr_edge_agent.pipeline.status import CameraHealth, read_status
 from alpr_schemas import codec, topics
 from alpr_schemas.events import PlateEvent
 from alpr_schemas.resources import CameraState, EdgeAssignment

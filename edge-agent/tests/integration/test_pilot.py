@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from alpr_edge_agent.errors import OutputError
 from alpr_edge_agent.pilot import PilotOptions, pilot, pilot_assignment, pilot_settings, run_pilot
-from alpr_edge_agent.pilot_window import grid
+from alpr_edge_agent.pilot.window import grid
 from alpr_schemas.import_cameras import import_cameras
 from alpr_testing import coloured
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alpr_edge_agent.analysis import SettledPlate
 from alpr_edge_agent.assignment import write_assignment
-from alpr_edge_agent.evidence import Shot
 from alpr_edge_agent.frames import BgrImage, Box
-from alpr_edge_agent.pipeline_main import Backends
+from alpr_edge_agent.passes.analysis import SettledPlate
+from alpr_edge_agent.pipeline.evidence import Shot
+from alpr_edge_agent.pipeline.main import Backends
 from alpr_edge_agent.sources import CameraFrame
 from alpr_schemas.resources import CameraState, EdgeAssignment
 from alpr_testing import coloured

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from alpr_edge_agent.assignment import write_assignment
-from alpr_edge_agent.pipeline_main import Backends
+from alpr_edge_agent.pipeline.main import Backends
 from alpr_schemas.events import PlateEvent, moment
 from alpr_schemas.resources import EdgeAssignment
 from alpr_simulator.clip import render

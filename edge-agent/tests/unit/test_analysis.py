@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from alpr_edge_agent.analysis import AnalysisSettings, CameraAnalysis, Outcome, SettledPlate, VehiclePass, Wanted
 from alpr_edge_agent.detect import Detections
 from alpr_edge_agent.frames import FrameInfo
+from alpr_edge_agent.passes.analysis import AnalysisSettings, CameraAnalysis, Outcome, SettledPlate, VehiclePass, Wanted
 from alpr_edge_agent.recognize import ALPHABET, Reading
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from alpr_edge_agent.analysis import CameraAnalysis
-from alpr_edge_agent.camera_run import CameraRun, RunParts
 from alpr_edge_agent.detect import Detections
 from alpr_edge_agent.frames import FrameInfo
-from alpr_edge_agent.mailbox import Mailbox
-from alpr_edge_agent.observations import Origin
+from alpr_edge_agent.passes.analysis import CameraAnalysis
+from alpr_edge_agent.pipeline.camera_run import CameraRun, RunParts
+from alpr_edge_agent.pipeline.mailbox import Mailbox
+from alpr_edge_agent.pipeline.observations import Origin
 from alpr_edge_agent.sources import CameraFrame
 from alpr_edge_agent.sources.still import ArrayPicture
 from alpr_schemas.resources import AssignedCamera

@@ -12,7 +12,7 @@ from alpr_edge_agent.agent.delivery import deliver_batch, deliver_events, delive
 from alpr_edge_agent.agent.tombstones import tell_tombstones
 from alpr_edge_agent.errors import DeliveryUnavailable
 from alpr_edge_agent.outbox import Outbox, SpooledImage
-from alpr_edge_agent.outbox_reader import OutboxReader
+from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_schemas import codec, topics
 from alpr_schemas.events import Plate, PlateEvent
 from alpr_schemas.identity import event_id, iso

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alpr_edge_agent.fusion import Evidence, fuse, likelihoods
+from alpr_edge_agent.passes.fusion import Evidence, fuse, likelihoods
+from alpr_edge_agent.passes.settling import SettleRule, confidence
 from alpr_edge_agent.recognize import ALPHABET, Reading
-from alpr_edge_agent.settling import SettleRule, confidence
 
 texts = st.text(st.sampled_from(ALPHABET), min_size=1, max_size=8)
 

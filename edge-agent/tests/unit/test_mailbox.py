@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from alpr_edge_agent.frames import FrameInfo
-from alpr_edge_agent.mailbox import EVERY_FRAME_DEPTH, FeedEnded, Mailbox
+from alpr_edge_agent.pipeline.mailbox import EVERY_FRAME_DEPTH, FeedEnded, Mailbox
 from alpr_edge_agent.sources import CameraFrame
 from alpr_edge_agent.sources.still import ArrayPicture
 

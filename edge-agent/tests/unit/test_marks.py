@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from alpr_edge_agent.marks import Mark, Marks, read_marks
+from alpr_edge_agent.crashes.marks import Mark, Marks, read_marks
 
 
 def test_marks_are_seen_by_who_reads_the_file_now(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from alpr_edge_agent.frames import FrameInfo, GrayImage
-from alpr_edge_agent.motion import MotionGate
-from alpr_edge_agent.schedule import Schedule
+from alpr_edge_agent.pipeline.motion import MotionGate
+from alpr_edge_agent.pipeline.schedule import Schedule
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alpr_edge_agent.errors import OutboxUnavailable
 from alpr_edge_agent.outbox import Outbox, SpooledImage
-from alpr_edge_agent.outbox_reader import OutboxReader
+from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_schemas import codec, topics
 from alpr_schemas.events import Plate, PlateEvent, Rectangle, TrackingInfo, VehicleEvent, VehicleInfo
 from alpr_schemas.identity import event_id, iso

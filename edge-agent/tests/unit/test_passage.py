@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alpr_edge_agent.frames import Box, FrameInfo
-from alpr_edge_agent.passage import Budget, Passage
+from alpr_edge_agent.passes.passage import Budget, Passage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

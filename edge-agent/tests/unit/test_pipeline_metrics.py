@@ -5,7 +5,7 @@ import urllib.request
 
 from prometheus_client import generate_latest
 
-from alpr_edge_agent.metrics import OLD_NAMES, PipelineMetrics
+from alpr_edge_agent.pipeline.metrics import OLD_NAMES, PipelineMetrics
 
 
 def used() -> PipelineMetrics:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alpr_edge_agent.frames import Box
-from alpr_edge_agent.quality import cut, sharpness, weight
+from alpr_edge_agent.passes.quality import cut, sharpness, weight
 
 
 def plate(width: int = 200) -> np.ndarray:

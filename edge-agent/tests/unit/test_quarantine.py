@@ -6,8 +6,8 @@ from typing import ClassVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alpr_edge_agent.marks import Mark
-from alpr_edge_agent.quarantine import (
+from alpr_edge_agent.crashes.marks import Mark
+from alpr_edge_agent.crashes.quarantine import (
     CRASHES,
     RETRY_AFTER_S,
     WITHIN_S,

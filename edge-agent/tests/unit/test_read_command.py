@@ -14,9 +14,9 @@ from PIL import Image
 
 from alpr_edge_agent.commands import read
 from alpr_edge_agent.errors import PhotoError
-from alpr_edge_agent.photo_reader import open_photo_reader
 from alpr_edge_agent.photos import Photo, load_photo
-from alpr_edge_agent.reading import find_inputs
+from alpr_edge_agent.photos.reader import open_photo_reader
+from alpr_edge_agent.reading.command import find_inputs
 from alpr_testing.scenes import Scene, car_scene
 
 

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 from alpr_edge_agent.agent.report import report_of, same_facts
-from alpr_edge_agent.status import CameraHealth, PipelineStatus
+from alpr_edge_agent.pipeline.status import CameraHealth, PipelineStatus
 from alpr_schemas.resources import (
     AssignedCamera,
     AssignmentSpec,

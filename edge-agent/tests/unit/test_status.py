@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from alpr_edge_agent.decode import StreamInfo
-from alpr_edge_agent.status import CameraHealth, StatusBoard
+from alpr_edge_agent.pipeline.status import CameraHealth, StatusBoard
 from alpr_schemas.resources import CameraState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

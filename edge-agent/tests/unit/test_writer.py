@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alpr_edge_agent.analysis import SettledPlate, VehiclePass
 from alpr_edge_agent.errors import OutboxUnavailable
-from alpr_edge_agent.evidence import Album, Shot, frame_jpeg, plate_jpeg, sweep
 from alpr_edge_agent.frames import Box, FrameInfo
-from alpr_edge_agent.metrics import PipelineMetrics
-from alpr_edge_agent.observations import Origin
 from alpr_edge_agent.outbox import SpooledImage
+from alpr_edge_agent.passes.analysis import SettledPlate, VehiclePass
+from alpr_edge_agent.pipeline.evidence import Album, Shot, frame_jpeg, plate_jpeg, sweep
+from alpr_edge_agent.pipeline.metrics import PipelineMetrics
+from alpr_edge_agent.pipeline.observations import Origin
+from alpr_edge_agent.pipeline.status import StatusBoard
+from alpr_edge_agent.pipeline.writer import Sighting, Writer
 from alpr_edge_agent.sources.still import ArrayPicture
-from alpr_edge_agent.status import StatusBoard
-from alpr_edge_agent.writer import Sighting, Writer
 from alpr_schemas.events import PlateEvent, VehicleEvent
 
 NOW = datetime.now(UTC)

@@ -13,7 +13,7 @@ from alpr_edge_agent.agent.metrics import DELIVERED, IMAGES, WAITING
 from alpr_edge_agent.agent.tombstones import tell_tombstones
 from alpr_edge_agent.errors import DeliveryUnavailable, OutboxUnavailable
 from alpr_edge_agent.outbox import SpooledImage
-from alpr_edge_agent.outbox_reader import OutboxReader
+from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_edge_agent.publish import ImageSink, Publisher
 from alpr_edge_agent.retry import patience
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alpr_edge_agent.status import PipelineStatus
+from alpr_edge_agent.pipeline.status import PipelineStatus
 from alpr_schemas.resources import (
     CameraState,
     Condition,

@@ -16,9 +16,9 @@ from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.durable import write_durably
 from alpr_edge_agent.errors import AssignmentUnreadable
 from alpr_edge_agent.folder import EdgeFolder
-from alpr_edge_agent.outbox_reader import OutboxReader
+from alpr_edge_agent.outbox.reader import OutboxReader
+from alpr_edge_agent.pipeline.status import PipelineStatus
 from alpr_edge_agent.publish import ImageSink, Publisher
-from alpr_edge_agent.status import PipelineStatus
 from alpr_schemas.resources import EdgeReport
 
 LOOK_EVERY_S = 0.5

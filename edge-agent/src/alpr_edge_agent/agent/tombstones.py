@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from alpr_edge_agent.outbox_reader import OutboxReader, OutboxRow, Tombstone
+from alpr_edge_agent.outbox.reader import OutboxReader, OutboxRow, Tombstone
 from alpr_edge_agent.publish import Publisher
 from alpr_schemas import codec, topics
 from alpr_schemas.events import MetricEvent, MetricType

@@ -28,8 +28,8 @@ from alpr_edge_agent.evaluate.run import (
 )
 from alpr_edge_agent.evaluate.score import Comparison, Score
 from alpr_edge_agent.frames import BgrImage
-from alpr_edge_agent.photo_reader import PhotoReader, open_photo_reader
 from alpr_edge_agent.photos import load_photo
+from alpr_edge_agent.photos.reader import PhotoReader, open_photo_reader
 
 
 @dataclass(frozen=True, slots=True)

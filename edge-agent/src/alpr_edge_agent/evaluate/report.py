@@ -10,10 +10,10 @@ from html import escape
 import cv2
 import numpy as np
 
-from alpr_edge_agent.annotate import GREEN, RED, draw, jpeg
 from alpr_edge_agent.evaluate.run import Judged
 from alpr_edge_agent.evaluate.score import Comparison, Score, Verdict, confusions
 from alpr_edge_agent.frames import BgrImage, Box
+from alpr_edge_agent.reading.annotate import GREEN, RED, draw, jpeg
 
 MAX_PICTURES = 300
 """Failures shown with a picture; the rest are listed without, so that the page still opens."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from alpr_edge_agent.outbox_reader import OutboxRow
+from alpr_edge_agent.outbox.reader import OutboxRow
 
 
 class Publisher(Protocol):

@@ -22,7 +22,7 @@ from threading import Event
 
 import psycopg
 
-from alpr_edge_agent.outbox_schema import connect
+from alpr_edge_agent.outbox.schema import connect
 
 TARGETS = ("pipeline", "agent", "standalone")
 _MODULES = {"pipeline": ("alpr_edge_agent", "pipeline"), "agent": ("alpr_standalone.delivery",)}

@@ -14,7 +14,7 @@ from alpr_edge_agent.agent.run import run_agent
 from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.errors import DeliveryUnavailable
 from alpr_edge_agent.folder import EdgeFolder
-from alpr_edge_agent.outbox_reader import OutboxRow
+from alpr_edge_agent.outbox.reader import OutboxRow
 from alpr_images import ImageStore, open_image_store
 from alpr_images.errors import Unavailable as StoreUnavailable
 from alpr_storage_consumer.errors import Unavailable

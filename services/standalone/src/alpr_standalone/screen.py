@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from alpr_edge_agent.status import PipelineStatus
+from alpr_edge_agent.pipeline.status import PipelineStatus
 from alpr_schemas.resources import CameraState
 from alpr_standalone.readings import ReadingRow
 

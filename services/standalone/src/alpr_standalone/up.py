@@ -21,7 +21,7 @@ from alpr_edge_agent.agent.run import read_status
 from alpr_edge_agent.assignment import read_assignment, write_assignment
 from alpr_edge_agent.durable import write_durably
 from alpr_edge_agent.errors import AssignmentUnreadable
-from alpr_edge_agent.outbox_reader import OutboxReader
+from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_schemas.import_cameras import resource_name
 from alpr_schemas.manifests import Manifests, read_manifests
 from alpr_schemas.resources import CameraState, EdgeAssignment

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from alpr_edge_agent.analysis import Polygon
 from alpr_edge_agent.frames import GrayImage
+from alpr_edge_agent.passes.analysis import Polygon
 
 CELLS_ACROSS = 160
 

@@ -17,13 +17,13 @@ from datetime import datetime
 
 from alpr_edge_agent.detect import Detections
 from alpr_edge_agent.frames import Box, FrameInfo
-from alpr_edge_agent.fusion import Fused
-from alpr_edge_agent.passage import BestShot, Passage
+from alpr_edge_agent.passes.fusion import Fused
+from alpr_edge_agent.passes.passage import BestShot, Passage
+from alpr_edge_agent.passes.repeats import Repeats
+from alpr_edge_agent.passes.settling import SettleRule, confidence
+from alpr_edge_agent.passes.zones import within
 from alpr_edge_agent.recognize import Reading
-from alpr_edge_agent.repeats import Repeats
-from alpr_edge_agent.settling import SettleRule, confidence
 from alpr_edge_agent.track import TrackedBox, Tracker
-from alpr_edge_agent.zones import within
 from alpr_plates.formats import format_prior, region_of, shapes
 
 MAX_CANDIDATES = 8

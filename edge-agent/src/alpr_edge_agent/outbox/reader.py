@@ -10,7 +10,7 @@ from typing import Any
 
 from alpr_edge_agent.errors import OutboxUnavailable
 from alpr_edge_agent.outbox import SpooledImage
-from alpr_edge_agent.outbox_schema import connect
+from alpr_edge_agent.outbox.schema import connect
 
 
 @dataclass(frozen=True, slots=True)

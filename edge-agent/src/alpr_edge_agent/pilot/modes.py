@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alpr_edge_agent.analysis import AnalysisSettings, Outcome, SettledPlate, Wanted
 from alpr_edge_agent.detect import Detections
 from alpr_edge_agent.frames import Box, FrameInfo
+from alpr_edge_agent.passes.analysis import AnalysisSettings, Outcome, SettledPlate, Wanted
+from alpr_edge_agent.passes.zones import within
 from alpr_edge_agent.recognize import PlateView, Reading
-from alpr_edge_agent.zones import within
 
 
 class SilentReader:

@@ -10,15 +10,15 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
-from alpr_edge_agent import quarantine
 from alpr_edge_agent.assignment import read_assignment
+from alpr_edge_agent.crashes import quarantine
+from alpr_edge_agent.crashes.faults import last_fault
+from alpr_edge_agent.crashes.marks import read_marks
+from alpr_edge_agent.crashes.quarantine import Ledger
 from alpr_edge_agent.durable import write_durably
 from alpr_edge_agent.errors import AssignmentUnreadable
-from alpr_edge_agent.faults import last_fault
 from alpr_edge_agent.folder import EdgeFolder
-from alpr_edge_agent.marks import read_marks
-from alpr_edge_agent.orders import read_logins
-from alpr_edge_agent.quarantine import Ledger
+from alpr_edge_agent.pipeline.orders import read_logins
 from alpr_edge_agent.sources import Login
 from alpr_schemas.resources import AssignedCamera
 

@@ -10,19 +10,19 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from alpr_edge_agent.analysis import SettledPlate, Wanted
-from alpr_edge_agent.camera_run import Analysis, CameraRun
+from alpr_edge_agent.crashes.marks import Marks
 from alpr_edge_agent.detect import Detections, Detector
-from alpr_edge_agent.evidence import Shot
 from alpr_edge_agent.frames import BgrImage, FrameInfo
-from alpr_edge_agent.mailbox import FeedEnded
-from alpr_edge_agent.marks import Marks
-from alpr_edge_agent.metrics import PipelineMetrics
-from alpr_edge_agent.quality import cut, sharpness
+from alpr_edge_agent.passes.analysis import SettledPlate, Wanted
+from alpr_edge_agent.passes.quality import cut, sharpness
+from alpr_edge_agent.pipeline.camera_run import Analysis, CameraRun
+from alpr_edge_agent.pipeline.evidence import Shot
+from alpr_edge_agent.pipeline.mailbox import FeedEnded
+from alpr_edge_agent.pipeline.metrics import PipelineMetrics
+from alpr_edge_agent.pipeline.status import StatusBoard
+from alpr_edge_agent.pipeline.writer import Sighting
 from alpr_edge_agent.recognize import PlateView, Reading, Recognizer
 from alpr_edge_agent.sources import CameraFrame
-from alpr_edge_agent.status import StatusBoard
-from alpr_edge_agent.writer import Sighting
 
 log = structlog.get_logger(__name__)
 ITEMS_A_TURN = 16

@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from alpr_edge_agent.annotate import jpeg
 from alpr_edge_agent.errors import OutputError
 from alpr_edge_agent.frames import BgrImage
+from alpr_edge_agent.reading.annotate import jpeg
 
 TILE = (640, 360)
 REFRESH_MS = 66

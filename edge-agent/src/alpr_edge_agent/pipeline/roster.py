@@ -10,13 +10,13 @@ from pathlib import Path
 
 import structlog
 
-from alpr_edge_agent import quarantine
-from alpr_edge_agent.camera_run import CameraRun
-from alpr_edge_agent.crash_ledger import fingerprint, read_ledger, write_ledger
-from alpr_edge_agent.pipeline import Pipeline
-from alpr_edge_agent.quarantine import Ledger
+from alpr_edge_agent.crashes import quarantine
+from alpr_edge_agent.crashes.ledger import fingerprint, read_ledger, write_ledger
+from alpr_edge_agent.crashes.quarantine import Ledger
+from alpr_edge_agent.pipeline.camera_run import CameraRun
+from alpr_edge_agent.pipeline.loop import Pipeline
+from alpr_edge_agent.pipeline.status import StatusBoard
 from alpr_edge_agent.sources import Login
-from alpr_edge_agent.status import StatusBoard
 from alpr_schemas.resources import AssignedCamera, CameraState
 
 log = structlog.get_logger(__name__)

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from alpr_edge_agent.analysis import AnalysisSettings, Outcome, SettledPlate, Wanted
-from alpr_edge_agent.camera_thread import CameraThread
 from alpr_edge_agent.detect import Detections
-from alpr_edge_agent.evidence import Album, Shot
 from alpr_edge_agent.frames import FrameInfo
-from alpr_edge_agent.mailbox import Mailbox
-from alpr_edge_agent.motion import MotionGate
-from alpr_edge_agent.observations import Origin
+from alpr_edge_agent.passes.analysis import AnalysisSettings, Outcome, SettledPlate, Wanted
+from alpr_edge_agent.pipeline.camera_thread import CameraThread
+from alpr_edge_agent.pipeline.evidence import Album, Shot
+from alpr_edge_agent.pipeline.mailbox import Mailbox
+from alpr_edge_agent.pipeline.motion import MotionGate
+from alpr_edge_agent.pipeline.observations import Origin
+from alpr_edge_agent.pipeline.schedule import Schedule
+from alpr_edge_agent.pipeline.writer import Sighting
 from alpr_edge_agent.recognize import Reading
-from alpr_edge_agent.schedule import Schedule
 from alpr_edge_agent.sources import CameraFrame
-from alpr_edge_agent.writer import Sighting
 from alpr_schemas.resources import Analytics, AssignedCamera
 from alpr_schemas.resources.camera import Zone
 
@@ -29,14 +29,14 @@ SILENT_AFTER_S = 3.0
 
 
 class Analysis(Protocol):
-    """What the loop needs of `alpr_edge_agent.analysis.CameraAnalysis`."""
+    """What the loop needs of `alpr_edge_agent.passes.analysis.CameraAnalysis`."""
 
     @property
     def active(self) -> bool:
         """Whether a vehicle that moves, or may, is in view: every frame counts then."""
 
     def observe(self, info: FrameInfo, detections: Detections) -> tuple[Wanted, ...]:
-        """See `alpr_edge_agent.analysis`."""
+        """See `alpr_edge_agent.passes.analysis`."""
 
     def absorb(
         self,
@@ -45,10 +45,10 @@ class Analysis(Protocol):
         readings: Sequence[Reading | None],
         sharpness: Sequence[float] | None = None,
     ) -> Outcome:
-        """See `alpr_edge_agent.analysis`."""
+        """See `alpr_edge_agent.passes.analysis`."""
 
     def finish(self) -> Outcome:
-        """See `alpr_edge_agent.analysis`."""
+        """See `alpr_edge_agent.passes.analysis`."""
 
 
 @dataclass(frozen=True, slots=True)

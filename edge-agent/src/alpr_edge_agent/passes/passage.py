@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from alpr_edge_agent.frames import Box, FrameInfo
-from alpr_edge_agent.fusion import Evidence, Fused, Prior, Shapes, fuse
-from alpr_edge_agent.quality import weight
+from alpr_edge_agent.passes.fusion import Evidence, Fused, Prior, Shapes, fuse
+from alpr_edge_agent.passes.quality import weight
 from alpr_edge_agent.recognize import Reading
 
 MOVED_WIDTHS = 1.0

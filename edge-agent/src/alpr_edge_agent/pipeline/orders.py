@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.errors import AssignmentUnreadable
 from alpr_edge_agent.folder import EdgeFolder
+from alpr_edge_agent.pipeline.status import StatusBoard
 from alpr_edge_agent.sources import Login
-from alpr_edge_agent.status import StatusBoard
 from alpr_schemas.resources import EdgeAssignment
 
 NO_LOGINS: Mapping[str, Login] = MappingProxyType({})

@@ -13,8 +13,8 @@ from typing import Any
 import click
 import cv2
 
-from alpr_edge_agent.pipeline_process import Backends, run_pipeline
-from alpr_edge_agent.settings import PipelineSettings
+from alpr_edge_agent.pipeline.process import Backends, run_pipeline
+from alpr_edge_agent.pipeline.settings import PipelineSettings
 from alpr_telemetry import configure
 
 __all__ = ["Backends", "main", "pipeline_command", "run_pipeline", "run_process"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from alpr_edge_agent.analysis import SettledPlate, VehiclePass
 from alpr_edge_agent.frames import Box
+from alpr_edge_agent.passes.analysis import SettledPlate, VehiclePass
 from alpr_schemas.events import (
     Candidate,
     Extras,

@@ -12,11 +12,11 @@ from typing import IO, Any, Self
 
 import click
 
-from alpr_edge_agent.annotate import draw, jpeg
 from alpr_edge_agent.detect import Detections
 from alpr_edge_agent.errors import OutputError
 from alpr_edge_agent.frames import BgrImage, Box, FrameInfo
-from alpr_edge_agent.pilot_window import Window
+from alpr_edge_agent.pilot.window import Window
+from alpr_edge_agent.reading.annotate import draw, jpeg
 from alpr_schemas.events import PlateEvent
 
 EVERY = 30

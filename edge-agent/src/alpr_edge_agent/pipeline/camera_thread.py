@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from alpr_edge_agent.backoff import Backoff
 from alpr_edge_agent.decode import StreamInfo
 from alpr_edge_agent.errors import BackendUnavailable, SourceRefused, SourceUnavailable
-from alpr_edge_agent.mailbox import FeedEnded, Mailbox
-from alpr_edge_agent.pacer import Pacer
+from alpr_edge_agent.pipeline.backoff import Backoff
+from alpr_edge_agent.pipeline.mailbox import FeedEnded, Mailbox
+from alpr_edge_agent.pipeline.pacer import Pacer
+from alpr_edge_agent.pipeline.status import StatusBoard
 from alpr_edge_agent.sources import CameraFrame, Feed, Source
-from alpr_edge_agent.status import StatusBoard
 from alpr_schemas.resources import CameraState
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from alpr_edge_agent.marks import Mark
+from alpr_edge_agent.crashes.marks import Mark
 
 CRASHES = 3
 WITHIN_S = 600.0

@@ -1,6 +1,6 @@
 """The outbox: what the pipeline has seen and nobody has acknowledged yet, in SQLite, durable before `put` returns.
 
-The pipeline inserts (`Outbox`), the agent deletes (`alpr_edge_agent.outbox_reader`). Every event is numbered within its
+The pipeline inserts (`Outbox`), the agent deletes (`alpr_edge_agent.outbox.reader`). Every event is numbered within its
 agent, boot and topic, without gaps, in the transaction that stores it: whoever counts can say which one is missing.
 When the box is full the order of what goes is: frames, plate crops, the oldest vehicle events, the oldest plate events;
 each loss of an event leaves a tombstone, which travels as a `MetricEvent` of type CUSTOM.
@@ -18,7 +18,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from alpr_edge_agent.errors import OutboxUnavailable
-from alpr_edge_agent.outbox_schema import connect, now_ms
+from alpr_edge_agent.outbox.schema import connect, now_ms
 from alpr_schemas import codec, topics
 from alpr_schemas.events import PlateEvent, VehicleEvent
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alpr_edge_agent.analysis import SettledPlate
-from alpr_edge_agent.evidence import Shot
 from alpr_edge_agent.frames import BgrImage, FrameInfo
-from alpr_edge_agent.photo_reader import PhotoReader, PlateRead
+from alpr_edge_agent.passes.analysis import SettledPlate
 from alpr_edge_agent.photos import Photo
+from alpr_edge_agent.photos.reader import PhotoReader, PlateRead
+from alpr_edge_agent.pipeline.evidence import Shot
 from alpr_edge_agent.sources import CameraFrame
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from alpr_edge_agent.analysis import SettledPlate
-from alpr_edge_agent.annotate import draw, jpeg
-from alpr_edge_agent.clip_reader import ClipReader, open_clip_reader
 from alpr_edge_agent.errors import OutputError, PhotoError, SourceUnavailable
 from alpr_edge_agent.frames import BgrImage, Box
-from alpr_edge_agent.photo_reader import PhotoReader, PlateRead, open_photo_reader, resized
+from alpr_edge_agent.passes.analysis import SettledPlate
 from alpr_edge_agent.photos import PHOTO_SUFFIXES, open_photo
-from alpr_edge_agent.reading_formats import Format, Writer, open_writer
+from alpr_edge_agent.photos.reader import PhotoReader, PlateRead, open_photo_reader, resized
+from alpr_edge_agent.reading.annotate import draw, jpeg
+from alpr_edge_agent.reading.clips import ClipReader, open_clip_reader
+from alpr_edge_agent.reading.formats import Format, Writer, open_writer
 from alpr_edge_agent.sources.path import CLIPS
 
 

@@ -12,35 +12,35 @@ from functools import partial
 
 import structlog
 
-from alpr_edge_agent import quarantine
-from alpr_edge_agent.analysis import AnalysisSettings
 from alpr_edge_agent.assignment import read_assignment
-from alpr_edge_agent.camera_run import Analysis, CameraRun, RunParts
-from alpr_edge_agent.camera_thread import CameraThread, ThreadParts
-from alpr_edge_agent.crash_ledger import charge_last_crash
+from alpr_edge_agent.crashes import quarantine
+from alpr_edge_agent.crashes.faults import record_faults
+from alpr_edge_agent.crashes.ledger import charge_last_crash
+from alpr_edge_agent.crashes.marks import Marks
 from alpr_edge_agent.decode import open_decoder
 from alpr_edge_agent.detect import Detector, open_detector
 from alpr_edge_agent.errors import AssignmentUnreadable, EdgeError, OutboxUnavailable
-from alpr_edge_agent.evidence import sweep
-from alpr_edge_agent.faults import record_faults
 from alpr_edge_agent.folder import EdgeFolder
-from alpr_edge_agent.mailbox import Mailbox
-from alpr_edge_agent.marks import Marks
-from alpr_edge_agent.metrics import PipelineMetrics
-from alpr_edge_agent.observations import Origin
-from alpr_edge_agent.orders import Orders
 from alpr_edge_agent.outbox import Outbox
-from alpr_edge_agent.outbox_reader import OutboxReader
-from alpr_edge_agent.pacer import Pacer
-from alpr_edge_agent.pipeline import Pipeline, PipelineParts, Stills, Watch
+from alpr_edge_agent.outbox.reader import OutboxReader
+from alpr_edge_agent.passes.analysis import AnalysisSettings
+from alpr_edge_agent.pipeline.camera_run import Analysis, CameraRun, RunParts
+from alpr_edge_agent.pipeline.camera_thread import CameraThread, ThreadParts
+from alpr_edge_agent.pipeline.evidence import sweep
+from alpr_edge_agent.pipeline.loop import Pipeline, PipelineParts, Stills, Watch
+from alpr_edge_agent.pipeline.mailbox import Mailbox
+from alpr_edge_agent.pipeline.metrics import PipelineMetrics
+from alpr_edge_agent.pipeline.observations import Origin
+from alpr_edge_agent.pipeline.orders import Orders
+from alpr_edge_agent.pipeline.pacer import Pacer
+from alpr_edge_agent.pipeline.roster import Roster
+from alpr_edge_agent.pipeline.settings import PipelineSettings
+from alpr_edge_agent.pipeline.status import StatusBoard
+from alpr_edge_agent.pipeline.status_writer import StatusWriter
+from alpr_edge_agent.pipeline.writer import Writer
 from alpr_edge_agent.recognize import Recognizer, open_recognizer
-from alpr_edge_agent.roster import Roster
-from alpr_edge_agent.settings import PipelineSettings
 from alpr_edge_agent.sources import Login, OpenDecoder, Surroundings, open_source
 from alpr_edge_agent.sources.clip_times import ClipTimes
-from alpr_edge_agent.status import StatusBoard
-from alpr_edge_agent.status_writer import StatusWriter
-from alpr_edge_agent.writer import Writer
 from alpr_schemas.events import PlateEvent
 from alpr_schemas.resources import AssignedCamera, AssignmentSpec
 
@@ -52,15 +52,15 @@ RETRY_S = 2.0
 
 def default_analysis(settings: AnalysisSettings) -> Analysis:
     """The analysis of a camera."""
-    from alpr_edge_agent.analysis import CameraAnalysis
+    from alpr_edge_agent.passes.analysis import CameraAnalysis
 
     return CameraAnalysis(settings)
 
 
 def default_stills(settings: PipelineSettings) -> Stills:
     """The reader of photos; its models are loaded now."""
-    from alpr_edge_agent.photo_reader import open_photo_reader
-    from alpr_edge_agent.still_reader import StillReader
+    from alpr_edge_agent.photos.reader import open_photo_reader
+    from alpr_edge_agent.pipeline.still_reader import StillReader
 
     return StillReader(open_photo_reader(settings.detector.models_dir))
 

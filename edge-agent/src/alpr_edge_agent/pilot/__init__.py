@@ -18,10 +18,10 @@ from alpr_edge_agent.assignment import read_assignment, write_assignment
 from alpr_edge_agent.durable import write_durably
 from alpr_edge_agent.errors import AssignmentUnreadable, EdgeError
 from alpr_edge_agent.folder import EdgeFolder
-from alpr_edge_agent.pilot_modes import EachFrame, SilentReader
-from alpr_edge_agent.pilot_output import PilotOutput
-from alpr_edge_agent.pipeline_main import Backends, run_pipeline
-from alpr_edge_agent.settings import PipelineSettings
+from alpr_edge_agent.pilot.modes import EachFrame, SilentReader
+from alpr_edge_agent.pilot.output import PilotOutput
+from alpr_edge_agent.pipeline.main import Backends, run_pipeline
+from alpr_edge_agent.pipeline.settings import PipelineSettings
 from alpr_schemas.import_cameras import Imported, import_cameras, resource_name
 from alpr_schemas.manifests import ManifestError
 from alpr_schemas.resources import AssignedCamera, AssignmentSpec, Camera, CameraConfig, EdgeAssignment, Metadata

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from alpr_edge_agent.fusion import Fused
+from alpr_edge_agent.passes.fusion import Fused
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from alpr_edge_agent.metrics import PipelineMetrics
-from alpr_edge_agent.status import PipelineStatus, StatusBoard
+from alpr_edge_agent.pipeline.metrics import PipelineMetrics
+from alpr_edge_agent.pipeline.status import PipelineStatus, StatusBoard
 
 log = structlog.get_logger(__name__)
 EVERY_S = 2.0

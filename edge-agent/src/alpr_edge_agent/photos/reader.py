@@ -11,7 +11,7 @@ from typing import Any
 from alpr_edge_agent.detect import Detections, Detector, DetectorSettings, open_detector
 from alpr_edge_agent.frames import BgrImage, Box
 from alpr_edge_agent.photos import Photo, open_photo
-from alpr_edge_agent.reading_formats import Row
+from alpr_edge_agent.reading.formats import Row
 from alpr_edge_agent.recognize import PlateView, Recognizer, RecognizerSettings, open_recognizer
 
 INPUT_SIZE = 960

@@ -14,13 +14,13 @@ from typing import Protocol
 
 import structlog
 
-from alpr_edge_agent.analysis import SettledPlate, VehiclePass
 from alpr_edge_agent.errors import OutboxUnavailable
-from alpr_edge_agent.evidence import Shot, spool
-from alpr_edge_agent.metrics import PipelineMetrics
-from alpr_edge_agent.observations import Origin, plate_event, vehicle_event
 from alpr_edge_agent.outbox import SpooledImage
-from alpr_edge_agent.status import StatusBoard
+from alpr_edge_agent.passes.analysis import SettledPlate, VehiclePass
+from alpr_edge_agent.pipeline.evidence import Shot, spool
+from alpr_edge_agent.pipeline.metrics import PipelineMetrics
+from alpr_edge_agent.pipeline.observations import Origin, plate_event, vehicle_event
+from alpr_edge_agent.pipeline.status import StatusBoard
 from alpr_schemas.events import Images, PlateEvent, VehicleEvent
 
 log = structlog.get_logger(__name__)

@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from alpr_edge_agent.analysis import CameraAnalysis, Outcome, SettledPlate, VehiclePass
 from alpr_edge_agent.decode import DecodeSettings, Picture, Target, open_decoder
 from alpr_edge_agent.detect import Detector, DetectorSettings, open_detector
 from alpr_edge_agent.errors import SourceUnavailable
 from alpr_edge_agent.frames import BgrImage, FrameInfo
-from alpr_edge_agent.motion import MotionGate
-from alpr_edge_agent.quality import cut, sharpness
-from alpr_edge_agent.reading_formats import Row
+from alpr_edge_agent.passes.analysis import CameraAnalysis, Outcome, SettledPlate, VehiclePass
+from alpr_edge_agent.passes.quality import cut, sharpness
+from alpr_edge_agent.pipeline.motion import MotionGate
+from alpr_edge_agent.pipeline.schedule import Schedule
+from alpr_edge_agent.reading.formats import Row
 from alpr_edge_agent.recognize import PlateView, Recognizer, RecognizerSettings, open_recognizer
-from alpr_edge_agent.schedule import Schedule
 
 MAX_FPS = 10.0
 """Frames a second of the clip that are looked at; more add time and next to no readings."""

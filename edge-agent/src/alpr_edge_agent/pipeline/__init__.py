@@ -1,0 +1,1 @@
+"""The pipeline process: cameras in, durable events out."""

@@ -1,0 +1,1 @@
+"""`alpr read`: photos and clips on the command line."""
