@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from alpr_edge_agent.pipeline.evidence import Shot, spool
 from alpr_edge_agent.pipeline.metrics import PipelineMetrics
 from alpr_edge_agent.pipeline.observations import Origin, plate_event, vehicle_event
 from alpr_edge_agent.pipeline.status import StatusBoard
+from alpr_edge_agent.retry import full_jitter
 from alpr_schemas.events import Images, PlateEvent, VehicleEvent
 
 log = structlog.get_logger(__name__)
@@ -118,16 +119,15 @@ class Writer:
         return event.model_copy(update={"images": Images(plate_url=keys["plate"], frame_url=keys["frame"])}), images
 
     def _put(self, events: list[PlateEvent | VehicleEvent], images: tuple[SpooledImage, ...]) -> None:
-        wait_s = RETRY_FIRST_S
-        while True:
+        for failures in itertools.count():
             try:
                 self._outbox.put(events, images)
             except OutboxUnavailable as e:
                 self._board.problem("outbox", str(e))
+                wait_s = full_jitter(failures, RETRY_FIRST_S, RETRY_CAP_S)
                 if time.monotonic() + wait_s > self._give_up_at:
                     raise
-                time.sleep(random.uniform(0, wait_s))  # noqa: S311 - jitter
-                wait_s = min(RETRY_CAP_S, 2 * wait_s)
+                time.sleep(wait_s)
                 continue
             self._board.problem("outbox", None)
             return
