@@ -1,6 +1,12 @@
+import errno
+import threading
 from datetime import UTC, datetime
 
+from alpr_edge_agent.agent import run
 from alpr_edge_agent.agent.report import report_of, same_facts
+from alpr_edge_agent.assignment import write_assignment
+from alpr_edge_agent.durable import write_durably
+from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.pipeline.status import CameraHealth, PipelineStatus
 from alpr_schemas.resources import (
     AssignedCamera,
@@ -48,3 +54,21 @@ def test_only_facts_make_a_report_new():
     assert not same_facts(report_of(ASSIGNMENT, told(CameraState.FAILED), NOW), first)
     assert not same_facts(first, None)
     assert EdgeReport.model_validate(first.wire()) == first
+
+
+def test_a_report_that_cannot_be_written_is_written_later(tmp_path, monkeypatch):
+    folder, stop = EdgeFolder(tmp_path), threading.Event()
+    write_assignment(folder.assignment, ASSIGNMENT)
+    tries = []
+
+    def full_then_free(path, data):
+        tries.append(path)
+        if len(tries) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_durably(path, data)
+        stop.set()
+
+    monkeypatch.setattr(run, "write_durably", full_then_free)
+    run.keep_report(folder, stop)
+    assert tries == [folder.report, folder.report]
+    assert EdgeReport.model_validate_json(folder.report.read_bytes()).status.cameras[0].name == "a"

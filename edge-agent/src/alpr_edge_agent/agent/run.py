@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
-from pydantic import ValidationError
 
 from alpr_edge_agent.agent.delivery import deliver_events, deliver_images
 from alpr_edge_agent.agent.report import report_of, same_facts
@@ -17,7 +16,7 @@ from alpr_edge_agent.durable import write_durably
 from alpr_edge_agent.errors import AssignmentUnreadable
 from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.outbox.reader import OutboxReader
-from alpr_edge_agent.pipeline.status import PipelineStatus
+from alpr_edge_agent.pipeline.status import PipelineStatus, read_status
 from alpr_edge_agent.publish import ImageSink, Publisher
 from alpr_schemas.resources import EdgeReport
 
@@ -44,9 +43,12 @@ def run_agent(
     ]
     for thread in threads:
         thread.start()
-    keep_report(folder, stop)
-    for thread in threads:
-        thread.join()
+    try:
+        keep_report(folder, stop)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
     if failed:
         raise failed[0]
 
@@ -60,17 +62,25 @@ def _guarded(work: Callable[[], None], stop: threading.Event, failed: list[BaseE
 
 
 def keep_report(folder: EdgeFolder, stop: threading.Event) -> None:
-    """Write the report when a fact in it changes, and every five minutes."""
+    """Write the report when a fact in it changes, and every five minutes; a disk that is full delays it."""
     last: EdgeReport | None = None
     written_at = 0.0
     while True:
         report = _report_now(folder)
         due = time.monotonic() - written_at > REFRESH_EVERY_S
-        if report is not None and (due or not same_facts(report, last)):
-            write_durably(folder.report, report.model_dump_json(by_alias=True, exclude_none=True).encode())
+        if report is not None and (due or not same_facts(report, last)) and _written(folder, report):
             last, written_at = report, time.monotonic()
         if stop.wait(LOOK_EVERY_S):
             return
+
+
+def _written(folder: EdgeFolder, report: EdgeReport) -> bool:
+    try:
+        write_durably(folder.report, report.model_dump_json(by_alias=True, exclude_none=True).encode())
+    except OSError as e:
+        log.warning("report_not_written", error=e.strerror)
+        return False
+    return True
 
 
 def _report_now(folder: EdgeFolder) -> EdgeReport | None:
@@ -78,14 +88,14 @@ def _report_now(folder: EdgeFolder) -> EdgeReport | None:
         assignment = read_assignment(folder.assignment)
     except AssignmentUnreadable:
         return None
-    return report_of(assignment, read_status(folder), datetime.now(UTC))
+    return report_of(assignment, current_status(folder), datetime.now(UTC))
 
 
-def read_status(folder: EdgeFolder) -> PipelineStatus | None:
+def current_status(folder: EdgeFolder) -> PipelineStatus | None:
     """What the pipeline said last; None where it has not spoken for a while."""
     try:
         if time.time() - folder.status.stat().st_mtime > PIPELINE_SILENT_AFTER_S:
             return None
-        return PipelineStatus.model_validate_json(folder.status.read_bytes())
-    except (OSError, ValidationError):
+        return read_status(folder.status)
+    except (OSError, ValueError):
         return None

@@ -13,7 +13,7 @@ import psycopg
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from alpr_edge_agent.agent.run import read_status
+from alpr_edge_agent.agent.run import current_status
 from alpr_query_api.keys import list_keys
 from alpr_query_api.settings import is_loopback
 from alpr_standalone.database import EmbeddedPostgres
@@ -145,14 +145,14 @@ def _run(console: Console, settings: UpSettings, database: EmbeddedPostgres, sto
     with running(settings, database) as group, screen.shown():
         for turn, _ in enumerate(watch(settings, database, group, stop)):
             if turn % SHOW_EVERY_TURNS == 0:
-                screen.update(read_status(settings.folder.edge), feed.new(), feed.total)
-        screen.update(read_status(settings.folder.edge), feed.new(), feed.total)
+                screen.update(current_status(settings.folder.edge), feed.new(), feed.total)
+        screen.update(current_status(settings.folder.edge), feed.new(), feed.total)
     feed.close()
     _sum_up(console, settings, feed.total)
 
 
 def _sum_up(console: Console, settings: UpSettings, readings: int) -> None:
-    status = read_status(settings.folder.edge)
+    status = current_status(settings.folder.edge)
     if console.is_terminal:
         console.print(cameras_table(status))
     console.print(f"{readings} readings stored; they stay in {settings.folder.root}")

@@ -17,7 +17,7 @@ from threading import Event as StopFlag
 
 import structlog
 
-from alpr_edge_agent.agent.run import read_status
+from alpr_edge_agent.agent.run import current_status
 from alpr_edge_agent.assignment import read_assignment, write_assignment
 from alpr_edge_agent.durable import write_durably
 from alpr_edge_agent.errors import AssignmentUnreadable
@@ -185,7 +185,7 @@ def watch(settings: UpSettings, database: EmbeddedPostgres, group: Sequence[Part
 
 def remarks(folder: StandaloneFolder) -> tuple[list[str], bool]:
     """A line for each camera that the pipeline had something to say of, and whether any of them failed altogether."""
-    status = read_status(folder.edge)
+    status = current_status(folder.edge)
     told = [camera for camera in status.cameras if camera.reason] if status else []
     bad = (CameraState.FAILED, CameraState.AUTH_FAILED, CameraState.QUARANTINED)
     return [f"{c.name}: {c.state.value}: {c.reason}" for c in told], any(c.state in bad for c in told)
