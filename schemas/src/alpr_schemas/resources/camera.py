@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from alpr_schemas.resources.meta import API_VERSION, Condition, Metadata, Model, Name, Share
+from alpr_schemas.resources.meta import API_VERSION, Condition, Labels, Metadata, Model, Name, NodeName, Share
 
 Point = tuple[Share, Share]
 
@@ -108,8 +108,8 @@ class Analytics(Model):
 class Placement(Model):
     """Where the camera must be served; one of the two."""
 
-    node_name: Name | None = None
-    node_selector: dict[str, str] | None = None
+    node_name: NodeName | None = None
+    node_selector: Annotated[Labels, Field(max_length=16)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Placement:

@@ -23,7 +23,30 @@ def _resource_name(text: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_resource_name)]
+_NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+def _node_name(text: str) -> str:
+    if not _NODE_NAME.fullmatch(text):
+        raise ValueError("use 1 to 253 of a-z, 0-9, '-' and '.', with a letter or digit at both ends")
+    return text
+
+
+NodeName = Annotated[str, AfterValidator(_node_name)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
+Duration = Annotated[str, Field(pattern="^([0-9]{1,4}(s|m|h))+$", max_length=16)]
+Labels = dict[str, Annotated[str, Field(max_length=63)]]
+
+_UNIT_S = {"s": 1, "m": 60, "h": 3600}
+
+
+def seconds(duration: str) -> int:
+    """A Duration such as `1h30m` in seconds. Raises ValueError for anything else."""
+    parts = re.findall(r"([0-9]{1,4})([smh])", duration)
+    if not parts or "".join(number + unit for number, unit in parts) != duration:
+        raise ValueError(f"{duration!r} is no duration; write it like 90s, 10m or 1h30m")
+    return sum(int(number) * _UNIT_S[unit] for number, unit in parts)
 
 
 class Model(BaseModel):
@@ -49,6 +72,7 @@ class Metadata(Model):
     namespace: Name | None = None
     uid: str | None = None
     generation: int = 1
+    resource_version: str | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
 
