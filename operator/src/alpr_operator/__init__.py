@@ -1,0 +1,1 @@
+"""The operator: AlprSite and Camera in, edge workloads and assignments out."""
