@@ -1,9 +1,10 @@
-"""`python -m alpr_edge_agent pipeline`: the edge's processes by name."""
+"""`python -m alpr_edge_agent pipeline|agent`: the edge's processes by name."""
 
 from __future__ import annotations
 
 import click
 
+from alpr_edge_agent.agent.command import agent_command
 from alpr_edge_agent.pipeline.main import pipeline_command
 
 
@@ -13,6 +14,7 @@ def main() -> None:
 
 
 main.add_command(pipeline_command)
+main.add_command(agent_command)
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,8 @@
 │   └── SourceRefused    the camera refuses user or password → correct the Secret
 ├── OutboxUnavailable    the outbox's disk is full or gone → nothing was stored; try again, free space
 ├── DeliveryUnavailable  the other side is down → what waits, waits on; try again later
+├── NodeKeyUnusable      the node's private key cannot be read or made → repair the file
+├── NoCluster            the agent cannot know how to reach the API server → name a kubeconfig
 └── AssignmentUnreadable no copy of the assignment can be read → write it anew
 Anything else is a bug: let it end the process.
 """  # noqa: D205 - a drawing
@@ -49,6 +51,14 @@ class DeliveryUnavailable(EdgeError):
 
 class AssignmentUnreadable(EdgeError):
     """No copy of the assignment on disk can be read."""
+
+
+class NodeKeyUnusable(EdgeError):
+    """The node's private key cannot be read, or not be made."""
+
+
+class NoCluster(EdgeError):
+    """The agent is told of no API server."""
 
 
 class SourceUnavailable(EdgeError):

@@ -61,3 +61,23 @@ class EdgeFolder:
     def clips(self) -> Path:
         """When each clip begins, by content digest."""
         return self.root / "clips.json"
+
+    @property
+    def node_key(self) -> Path:
+        """The node's private X25519 key, mode 0600; camera credentials are sealed to it."""
+        return self.root / "node.key"
+
+    @property
+    def capacity(self) -> Path:
+        """What the node was measured to carry, and on what hardware."""
+        return self.root / "capacity.json"
+
+    @property
+    def models(self) -> Path:
+        """Models by digest, and which of them the pipeline shall run."""
+        return self.root / "models"
+
+    @property
+    def contact(self) -> Path:
+        """When the agent last reached the API server."""
+        return self.root / "contact.json"

@@ -1,26 +1,72 @@
-"""From what the pipeline says to the EdgeReport: pure."""
+"""From what the pipeline says and the agent knows to the EdgeReport: pure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
+from alpr_edge_agent.agent.intake import withdrawn
 from alpr_edge_agent.pipeline.status import PipelineStatus
 from alpr_schemas.resources import (
+    AssignedModels,
     CameraState,
+    Capacity,
     Condition,
     EdgeAssignment,
     EdgeReport,
     Metadata,
     ReportedCamera,
+    ReportedGates,
     ReportStatus,
 )
 
 
-def report_of(assignment: EdgeAssignment, pipeline: PipelineStatus | None, now: datetime) -> EdgeReport:
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What the agent knows of its node beside the pipeline; standalone has none of it."""
+
+    agent_version: str | None = None
+    sealing_key: str | None = None
+    capacity: Capacity | None = None
+    gates: ReportedGates | None = None
+    conditions: tuple[Condition, ...] = ()
+
+
+def report_of(
+    assignment: EdgeAssignment, pipeline: PipelineStatus | None, now: datetime, facts: NodeFacts = NodeFacts()
+) -> EdgeReport:
     """What the node says of itself: a line for each assigned camera, in the assignment's order.
 
     A camera that the pipeline has not named yet is Connecting; without a pipeline each is Failed.
     """
+    applied = pipeline.applied_revision if pipeline and not withdrawn(assignment) else 0
+    status = ReportStatus(
+        applied_revision=applied,
+        node_uid=assignment.spec.node_uid,
+        applied_models=pipeline.models if pipeline else AssignedModels(),
+        agent_version=facts.agent_version,
+        sealing_key=facts.sealing_key,
+        gates=facts.gates,
+        capacity=facts.capacity,
+        cameras=_cameras(assignment, pipeline, now),
+        conditions=(_pipeline_condition(running=pipeline is not None), *facts.conditions),
+    )
+    return EdgeReport(metadata=Metadata(name=assignment.spec.node_name), status=status)
+
+
+def first_report(node: str, pipeline: PipelineStatus | None, facts: NodeFacts) -> EdgeReport:
+    """What a node says that was never assigned anything: its key and its capacity are what it will be planned with."""
+    status = ReportStatus(
+        applied_models=pipeline.models if pipeline else AssignedModels(),
+        agent_version=facts.agent_version,
+        sealing_key=facts.sealing_key,
+        capacity=facts.capacity,
+        conditions=(_pipeline_condition(running=pipeline is not None), *facts.conditions),
+    )
+    return EdgeReport(metadata=Metadata(name=node), status=status)
+
+
+def _cameras(assignment: EdgeAssignment, pipeline: PipelineStatus | None, now: datetime) -> tuple[ReportedCamera, ...]:
     told = {camera.name: camera for camera in pipeline.cameras} if pipeline else {}
     cameras = []
     for camera in assignment.spec.cameras:
@@ -29,13 +75,7 @@ def report_of(assignment: EdgeAssignment, pipeline: PipelineStatus | None, now: 
             cameras.append(ReportedCamera(name=camera.name, state=seen.state, reason=seen.reason, since=seen.since))
         else:
             cameras.append(_untold(camera.name, running=pipeline is not None, now=now))
-    status = ReportStatus(
-        applied_revision=pipeline.applied_revision if pipeline else 0,
-        applied_models=assignment.spec.models,
-        cameras=tuple(cameras),
-        conditions=(_pipeline_condition(running=pipeline is not None),),
-    )
-    return EdgeReport(metadata=Metadata(name=assignment.spec.node_name), status=status)
+    return tuple(cameras)
 
 
 def _untold(name: str, *, running: bool, now: datetime) -> ReportedCamera:
@@ -52,16 +92,34 @@ def _pipeline_condition(*, running: bool) -> Condition:
     )
 
 
+def aged(report: EdgeReport, before: EdgeReport | None, now: datetime) -> EdgeReport:
+    """`report` with the moments of `before` where the facts beside them did not change; conditions all have one."""
+    cameras = {(c.name, c.state): c.since for c in before.status.cameras} if before else {}
+    conditions = {(c.type, c.status): c.last_transition_time for c in before.status.conditions} if before else {}
+    status = report.status.model_copy(
+        update={
+            "cameras": tuple(
+                c.model_copy(update={"since": cameras.get((c.name, c.state), c.since)}) for c in report.status.cameras
+            ),
+            "conditions": tuple(
+                c.model_copy(update={"last_transition_time": conditions.get((c.type, c.status)) or now})
+                for c in report.status.conditions
+            ),
+        }
+    )
+    return report.model_copy(update={"status": status})
+
+
 def same_facts(one: EdgeReport, other: EdgeReport | None) -> bool:
     """Whether two reports differ in nothing but moments: then nothing needs writing."""
     return other is not None and _facts(one) == _facts(other)
 
 
-def _facts(report: EdgeReport) -> list[object]:
+def _facts(report: EdgeReport) -> ReportStatus:
+    """The status without its moments."""
     status = report.status
-    return [
-        status.applied_revision,
-        status.applied_models,
-        [(c.name, c.state, c.reason) for c in status.cameras],
-        [(c.type, c.status, c.reason) for c in status.conditions],
-    ]
+    timeless = {
+        "cameras": tuple((c.name, c.state, c.reason) for c in status.cameras),
+        "conditions": tuple(c.model_copy(update={"last_transition_time": None}) for c in status.conditions),
+    }
+    return status.model_copy(update=timeless)

@@ -61,12 +61,22 @@ def _guarded(work: Callable[[], None], stop: threading.Event, failed: list[BaseE
         stop.set()
 
 
-def keep_report(folder: EdgeFolder, stop: threading.Event) -> None:
-    """Write the report when a fact in it changes, and every five minutes; a disk that is full delays it."""
+def keep_report(
+    folder: EdgeFolder,
+    stop: threading.Event,
+    compose: Callable[[], EdgeReport | None] | None = None,
+    tell: Callable[[EdgeReport], None] = lambda _: None,
+) -> None:
+    """Write the report when a fact in it changes, and every five minutes; a disk that is full delays it.
+
+    `compose` makes the report, of what the folder holds where it is left out; `tell` is given each one.
+    """
     last: EdgeReport | None = None
     written_at = 0.0
     while True:
-        report = _report_now(folder)
+        report = compose() if compose else _report_now(folder)
+        if report is not None:
+            tell(report)
         due = time.monotonic() - written_at > REFRESH_EVERY_S
         if report is not None and (due or not same_facts(report, last)) and _written(folder, report):
             last, written_at = report, time.monotonic()

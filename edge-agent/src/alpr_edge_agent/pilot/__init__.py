@@ -173,5 +173,10 @@ def pilot(*, debug: bool, **given: Any) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The entry point; ends the process."""
+    """The entry point; ends the process. `alpr-pilot agent` and `alpr-pilot pipeline` are what a node's pod runs."""
+    given = list(arguments) if arguments is not None else sys.argv[1:]
+    if given and given[0] in {"agent", "pipeline"}:
+        from alpr_edge_agent.__main__ import main as processes
+
+        processes.main(args=given, prog_name="alpr-pilot")
     pilot.main(args=list(arguments) if arguments is not None else None, prog_name="alpr-pilot")

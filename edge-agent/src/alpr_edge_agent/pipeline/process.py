@@ -21,6 +21,7 @@ from alpr_edge_agent.decode import open_decoder
 from alpr_edge_agent.detect import Detector, open_detector
 from alpr_edge_agent.errors import AssignmentUnreadable, EdgeError, OutboxUnavailable
 from alpr_edge_agent.folder import EdgeFolder
+from alpr_edge_agent.models.applied import applied_models
 from alpr_edge_agent.outbox import Outbox
 from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_edge_agent.passes.analysis import AnalysisSettings
@@ -138,6 +139,9 @@ class _Process:
         if spec is None or outbox is None:
             return 0
         status.boot_id = outbox.boot_id
+        status.models = applied_models(
+            (self.settings.detector.model, detector.digest), (self.settings.recognizer.model, recognizer.digest)
+        )
         writer = Writer(outbox, self.folder.spool, self.board, self.metrics)
         writer.on_plate = self.backends.on_plate
         pipeline = Pipeline(

@@ -12,7 +12,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from alpr_edge_agent.decode import StreamInfo
-from alpr_schemas.resources import CameraState
+from alpr_schemas.resources import AssignedModels, CameraState
 
 log = structlog.get_logger(__name__)
 REASON_CHARS = 1024
@@ -53,6 +53,7 @@ class PipelineStatus(BaseModel):
         applied_revision: of the assignment that it runs; 0 before the first.
         problems: what is wrong beside cameras, in plain words with what to do.
         finished: every camera has ended (only with --once).
+        models: what it runs, by name and digest; empty before the engines are open.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -64,6 +65,7 @@ class PipelineStatus(BaseModel):
     finished: bool = False
     problems: tuple[str, ...] = ()
     cameras: tuple[CameraHealth, ...] = ()
+    models: AssignedModels = AssignedModels()
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ import structlog
 
 from alpr_edge_agent.pipeline.metrics import PipelineMetrics
 from alpr_edge_agent.pipeline.status import PipelineStatus, StatusBoard
+from alpr_schemas.resources import AssignedModels
 
 log = structlog.get_logger(__name__)
 EVERY_S = 2.0
@@ -28,6 +29,7 @@ class StatusWriter:
         self.boot_id = ""
         self.applied_revision = 0
         self.finished = False
+        self.models = AssignedModels()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
         self._thread.start()
@@ -52,6 +54,7 @@ class StatusWriter:
             finished=self.finished,
             problems=self._board.problems(),
             cameras=cameras,
+            models=self.models,
         )
         try:
             replace(self._path, status.model_dump_json(indent=1).encode())

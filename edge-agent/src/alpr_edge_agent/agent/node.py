@@ -1,0 +1,105 @@
+"""The agent of a Kubernetes node: follows its assignment, reports, and keeps what the pipeline works from."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+
+import structlog
+
+from alpr_edge_agent.agent.cluster import Cluster, opened
+from alpr_edge_agent.agent.intake import Intake
+from alpr_edge_agent.agent.link import Link, run_link
+from alpr_edge_agent.agent.node_key import NodeKey, node_key
+from alpr_edge_agent.agent.report import NodeFacts, aged, first_report, report_of
+from alpr_edge_agent.agent.run import current_status, keep_report
+from alpr_edge_agent.agent.settings import NodeSettings
+from alpr_edge_agent.assignment import read_assignment
+from alpr_edge_agent.errors import AssignmentUnreadable, NoCluster
+from alpr_edge_agent.folder import EdgeFolder
+from alpr_kubernetes import NoConnection, connect
+from alpr_schemas.resources import EdgeReport
+
+log = structlog.get_logger(__name__)
+OpenCluster = Callable[[], AbstractAsyncContextManager[Cluster]]
+
+
+@dataclass(slots=True)
+class NodeAgent:
+    """One node's agent."""
+
+    settings: NodeSettings
+    folder: EdgeFolder
+    key: NodeKey
+    intake: Intake
+    link: Link
+    _last: EdgeReport | None = field(default=None)
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`. What ends one of its threads by a bug ends it: its supervisor sees it."""
+        with _thread("cluster", lambda: run_link(self.link), self.link.stop, stop):
+            keep_report(self.folder, stop, self.report, self.link.offer)
+
+    def report(self) -> EdgeReport:
+        """What there is to say now."""
+        now = datetime.now(UTC)
+        pipeline = current_status(self.folder)
+        try:
+            report = report_of(read_assignment(self.folder.assignment), pipeline, now, self._facts())
+        except AssignmentUnreadable:
+            report = first_report(self.settings.node_name, pipeline, self._facts())
+        self._last = aged(report, self._last, now)
+        return self._last
+
+    def _facts(self) -> NodeFacts:
+        return NodeFacts(
+            agent_version=metadata.version("alpr-edge-agent"),
+            sealing_key=self.key.public,
+            conditions=(self.intake.condition,),
+        )
+
+
+def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCluster | None = None) -> None:
+    """Run the agent of a node until `stop`. Raises EdgeError where it cannot begin."""
+    folder = EdgeFolder(settings.data)
+    key = node_key(folder.node_key)
+    intake = Intake(folder)
+    link = Link(open_cluster or _real_cluster(settings), intake)
+    log.info("node_agent_started", node=settings.node_name, namespace=settings.namespace, key_id=key.id)
+    NodeAgent(settings, folder, key, intake, link).run(stop)
+
+
+def _real_cluster(settings: NodeSettings) -> OpenCluster:
+    try:
+        connection = connect(settings.kubeconfig)
+    except NoConnection as e:
+        raise NoCluster(str(e)) from e
+    return lambda: opened(connection, settings.namespace, settings.node_name)
+
+
+@contextmanager
+def _thread(name: str, work: Callable[[], None], end: Callable[[], None], stop: threading.Event) -> Iterator[None]:
+    """Run `work` beside the block; `end` has it end. What it raises sets `stop`, and is raised after the block."""
+    failed: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as e:  # noqa: BLE001 - carried to the main thread, which raises it
+            failed.append(e)
+            stop.set()
+
+    thread = threading.Thread(target=guarded, name=name)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        end()
+        thread.join()
+    if failed:
+        raise failed[0]

@@ -1,0 +1,38 @@
+"""All the agent of a Kubernetes node can be told: read once in `main`, then handed down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from alpr_schemas.resources import Name
+from alpr_schemas.resources.meta import NodeName
+
+
+class NodeSettings(BaseSettings):
+    """The settings; command line over environment over defaults.
+
+    Attributes:
+        node_name: of the Kubernetes node, from NODE_NAME (the downward API's spec.nodeName).
+        namespace: of the site, from POD_NAMESPACE.
+        data: the node's folder, see `alpr_edge_agent.folder`; kept over restarts and updates.
+        kubeconfig: how to reach the API server from outside of a pod; left out, the pod's ServiceAccount.
+        model_bytes: a model that is larger is not fetched.
+        outbox_max_bytes: what the outbox may fill, as the pipeline is told.
+        metrics_port: 0 serves none.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="ALPR_AGENT_", extra="ignore", frozen=True, populate_by_name=True, protected_namespaces=()
+    )
+
+    node_name: NodeName = Field(validation_alias=AliasChoices("node_name", "NODE_NAME"))
+    namespace: Name = Field(validation_alias=AliasChoices("namespace", "POD_NAMESPACE"))
+    data: Path = Path("/var/lib/alpr")
+    kubeconfig: Path | None = None
+    model_bytes: Annotated[int, Field(ge=1)] = 500_000_000
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    metrics_host: str = "127.0.0.1"

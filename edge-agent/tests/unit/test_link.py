@@ -1,0 +1,195 @@
+"""The link, over a fake of our own Cluster."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alpr_edge_agent.agent import cadence as pace
+from alpr_edge_agent.agent.cadence import Cadence
+from alpr_edge_agent.agent.intake import Intake, withdrawn
+from alpr_edge_agent.agent.link import Link
+from alpr_edge_agent.assignment import read_assignment
+from alpr_edge_agent.errors import AssignmentUnreadable
+from alpr_edge_agent.folder import EdgeFolder
+from alpr_kubernetes import Changed, Failed, Listed, Throttled, Unavailable
+from alpr_schemas.resources import CameraState, EdgeReport, Metadata, ReportedCamera, ReportStatus
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def assignment(revision=1, **spec):
+    return {
+        "metadata": {"name": "n1"},
+        "spec": {"nodeName": "n1", "site": "s1", "revision": revision, **spec},
+    }
+
+
+def report(revision, since=NOW):
+    camera = ReportedCamera(name="gate", state=CameraState.STREAMING, since=since)
+    return EdgeReport(metadata=Metadata(name="n1"), status=ReportStatus(applied_revision=revision, cameras=(camera,)))
+
+
+class FakeCluster:
+    """Gives the changes it is told, keeps the reports it gets, and fails as often as it is told."""
+
+    def __init__(self):
+        self.changes = asyncio.Queue()
+        self.reports = []
+        self.errors = []
+
+    async def assignments(self):
+        while True:
+            yield await self.changes.get()
+
+    async def put_report(self, report):
+        if self.errors:
+            raise self.errors.pop(0)
+        self.reports.append(report)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    for name, value in {"DEBOUNCE_S": 0.02, "GAP_S": 0.1, "FIRST_RETRY_S": 0.01, "MOST_RETRY_S": 0.05}.items():
+        monkeypatch.setattr(pace, name, value)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return EdgeFolder(tmp_path)
+
+
+def linked(folder, play, **parts):
+    """Run a link while `play(link, cluster)` does."""
+
+    async def run():
+        cluster = FakeCluster()
+
+        @asynccontextmanager
+        async def opened():
+            yield cluster
+
+        link = Link(opened, Intake(folder), **parts)
+        running = asyncio.create_task(link.run())
+        try:
+            async with asyncio.timeout(5):
+                await play(link, cluster)
+        finally:
+            link.stop()
+            await running
+        return cluster
+
+    return asyncio.run(run())
+
+
+async def becomes(condition):
+    while not condition():  # noqa: ASYNC110 - files change without telling us
+        await asyncio.sleep(0.005)
+
+
+def revision(folder):
+    try:
+        return read_assignment(folder.assignment).spec.revision
+    except AssignmentUnreadable:
+        return None
+
+
+def test_lists_and_changes_reach_the_disk(folder):
+    async def play(link, cluster):
+        cluster.changes.put_nowait(Listed([assignment(1)]))
+        await becomes(lambda: revision(folder) == 1)
+        cluster.changes.put_nowait(Failed(Unavailable(0, "NoAnswer", "gone")))
+        cluster.changes.put_nowait(Changed("MODIFIED", assignment(2, reportRefresh="90s")))
+        await becomes(lambda: revision(folder) == 2)
+        await becomes(lambda: link.cadence.refresh_s == 90)
+
+    linked(folder, play)
+
+
+def test_a_deleted_assignment_is_withdrawn_after_a_while(folder):
+    async def play(link, cluster):
+        cluster.changes.put_nowait(Listed([assignment(1)]))
+        await becomes(lambda: revision(folder) == 1)
+        cluster.changes.put_nowait(Changed("DELETED", assignment(1)))
+        await becomes(lambda: withdrawn(read_assignment(folder.assignment)))
+
+    linked(folder, play, withdraw_after_s=0.01)
+
+
+def test_one_that_comes_back_in_time_costs_nothing(folder):
+    async def play(link, cluster):
+        cluster.changes.put_nowait(Listed([]))
+        cluster.changes.put_nowait(Listed([assignment(4)]))
+        await becomes(lambda: revision(folder) == 4)
+        await becomes(lambda: link._withdrawal is None)
+
+    linked(folder, play, withdraw_after_s=60)
+    assert not withdrawn(read_assignment(folder.assignment))
+
+
+def test_changes_that_come_together_are_one_write(folder):
+    async def play(link, cluster):
+        for number in range(5):
+            link.offer(report(number))
+        await becomes(lambda: cluster.reports)
+
+    cluster = linked(folder, play)
+    assert [r.status.applied_revision for r in cluster.reports] == [4]
+
+
+def test_moments_alone_are_not_written(folder):
+    async def play(link, cluster):
+        link.offer(report(1))
+        await becomes(lambda: cluster.reports)
+        for hour in range(20):
+            link.offer(report(1, NOW + timedelta(hours=hour)))
+        await asyncio.sleep(0)
+        assert link.cadence.due_s() - link.clock() > 100
+
+    assert len(linked(folder, play).reports) == 1
+
+
+def test_errors_lose_no_state(folder):
+    async def play(link, cluster):
+        cluster.errors = [Unavailable(0, "NoAnswer", "gone"), Throttled(429, "TooMany", "wait", 0.05)]
+        link.offer(report(1))
+        await becomes(lambda: not cluster.errors)
+        link.offer(report(2))
+        await becomes(lambda: cluster.reports)
+
+    assert linked(folder, play).reports[-1].status.applied_revision == 2
+
+
+def test_a_change_during_a_write_is_written_after_it(folder):
+    async def play(link, cluster):
+        told = cluster.put_report
+
+        async def slowly(written):
+            link.offer(report(2))
+            await asyncio.sleep(0.01)
+            await told(written)
+
+        cluster.put_report = slowly
+        link.offer(report(1))
+        await becomes(lambda: len(cluster.reports) == 2)
+
+    assert [r.status.applied_revision for r in linked(folder, play).reports] == [1, 2]
+
+
+def test_quiet_nodes_repeat_themselves_now_and_then(folder):
+    async def play(link, cluster):
+        link.offer(report(1))
+        await becomes(lambda: len(cluster.reports) == 3)
+
+    linked(folder, play, cadence=Cadence(refresh_s=0.02))
+
+
+def test_a_bug_is_not_swallowed(folder):
+    async def play(link, cluster):
+        cluster.errors = [ZeroDivisionError()]
+        link.offer(report(1))
+        await asyncio.sleep(5)
+
+    with pytest.raises(ExceptionGroup):
+        linked(folder, play)
