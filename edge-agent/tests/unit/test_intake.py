@@ -3,7 +3,9 @@ import errno
 import pytest
 
 from alpr_edge_agent.agent import intake as module
+from alpr_edge_agent.agent.credentials import CredentialKeeper
 from alpr_edge_agent.agent.intake import Intake, withdrawn
+from alpr_edge_agent.agent.node_key import node_key
 from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.errors import AssignmentUnreadable
 from alpr_edge_agent.folder import EdgeFolder
@@ -26,7 +28,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def intake(folder):
-    return Intake(folder)
+    return Intake(folder, CredentialKeeper(folder, node_key(folder.node_key)))
 
 
 def test_what_arrives_is_what_the_pipeline_reads(intake, folder):
@@ -69,7 +71,7 @@ def test_a_full_disk_is_said(intake, monkeypatch):
 def test_a_deleted_assignment_leaves_no_camera_also_after_a_restart(intake, folder):
     intake.take(raw(3))
     intake.withdraw()
-    kept = Intake(folder) and read_assignment(folder.assignment)
+    kept = read_assignment(folder.assignment)
     assert kept.spec.cameras == ()
     assert withdrawn(kept)
     intake.take(raw(1))

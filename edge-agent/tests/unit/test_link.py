@@ -1,19 +1,24 @@
 """The link, over a fake of our own Cluster."""
 
 import asyncio
+import base64
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from alpr_edge_agent.agent import cadence as pace
+from alpr_edge_agent.agent import secret_reader
 from alpr_edge_agent.agent.cadence import Cadence
+from alpr_edge_agent.agent.credentials import CredentialKeeper
 from alpr_edge_agent.agent.intake import Intake, withdrawn
 from alpr_edge_agent.agent.link import Link
+from alpr_edge_agent.agent.node_key import node_key
 from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.errors import AssignmentUnreadable
 from alpr_edge_agent.folder import EdgeFolder
-from alpr_kubernetes import Changed, Failed, Listed, Throttled, Unavailable
+from alpr_edge_agent.pipeline.orders import read_logins
+from alpr_kubernetes import Changed, Failed, Forbidden, Listed, NotFound, Throttled, Unavailable
 from alpr_schemas.resources import CameraState, EdgeReport, Metadata, ReportedCamera, ReportStatus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,10 +43,19 @@ class FakeCluster:
         self.changes = asyncio.Queue()
         self.reports = []
         self.errors = []
+        self.secrets = {}
+        self.asked = []
 
     async def assignments(self):
         while True:
             yield await self.changes.get()
+
+    async def secret(self, name):
+        self.asked.append(name)
+        found = self.secrets[name]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     async def put_report(self, report):
         if self.errors:
@@ -70,7 +84,8 @@ def linked(folder, play, **parts):
         async def opened():
             yield cluster
 
-        link = Link(opened, Intake(folder), **parts)
+        keeper = CredentialKeeper(folder, node_key(folder.node_key))
+        link = Link(opened, Intake(folder, keeper), **parts)
         running = asyncio.create_task(link.run())
         try:
             async with asyncio.timeout(5):
@@ -126,6 +141,74 @@ def test_one_that_comes_back_in_time_costs_nothing(folder):
 
     linked(folder, play, withdraw_after_s=60)
     assert not withdrawn(read_assignment(folder.assignment))
+
+
+def secret(password):
+    encoded = {"username": "cam", "password": password}
+    return {"data": {key: base64.b64encode(text.encode()).decode() for key, text in encoded.items()}}
+
+
+def closed(name="gate", ref="gate-login", **more):
+    source = {"protocol": "rtsp", "url": "rtsp://192.0.2.1/x", "credentialsSecretRef": {"name": ref}}
+    return {"name": name, "config": {"source": source}, **more}
+
+
+def test_a_named_secret_is_read_before_the_camera_starts(folder):
+    async def play(link, cluster):
+        cluster.secrets = {"gate-login": secret("hush")}
+        cluster.changes.put_nowait(Listed([assignment(1, cameras=[closed()])]))
+        await becomes(lambda: revision(folder) == 1)
+
+    linked(folder, play)
+    assert read_logins(folder.credentials)["gate"].password == "hush"
+    assert "hush" not in folder.assignment.read_text()
+
+
+def test_a_corrected_secret_is_found_while_the_camera_refuses(folder, monkeypatch):
+    for name in ("REFUSED_EVERY_S", "LOOK_EVERY_S"):
+        monkeypatch.setattr(secret_reader, name, 0.01)
+
+    async def play(link, cluster):
+        cluster.secrets = {"gate-login": secret("wrong")}
+        cluster.changes.put_nowait(Listed([assignment(1, cameras=[closed()])]))
+        await becomes(lambda: revision(folder) == 1)
+        refused = ReportedCamera(name="gate", state=CameraState.AUTH_FAILED, since=NOW)
+        link.offer(EdgeReport(metadata=Metadata(name="n1"), status=ReportStatus(cameras=(refused,))))
+        cluster.secrets = {"gate-login": secret("right")}
+        await becomes(lambda: read_logins(folder.credentials)["gate"].password == "right")
+
+    linked(folder, play)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (NotFound(404, "NotFound", "no"), "there is no Secret gate-login"),
+        ({"data": {"username": "eA=="}}, "Secret gate-login has no key 'password'"),
+        ({"data": {"username": "eA==", "password": "****"}}, "must be text"),
+        (Forbidden(403, "Forbidden", "no"), "have not come yet"),
+        (Unavailable(0, "NoAnswer", "gone"), "have not come yet"),
+    ],
+)
+def test_what_is_wrong_with_a_secret_is_said(folder, answer, words):
+    async def play(link, cluster):
+        cluster.secrets = {"gate-login": answer}
+        cluster.changes.put_nowait(Listed([assignment(1, cameras=[closed()])]))
+        await becomes(lambda: link.intake.credentials.problems)
+        assert words in link.intake.credentials.problems["gate"]
+
+    linked(folder, play)
+
+
+def test_one_refusal_ends_the_asking_for_secrets(folder):
+    async def play(link, cluster):
+        cluster.secrets = {"a": Forbidden(403, "Forbidden", "no")}
+        cameras = [closed("one", "a"), closed("two", "b")]
+        cluster.changes.put_nowait(Listed([assignment(1, cameras=cameras)]))
+        cluster.changes.put_nowait(Listed([assignment(2, cameras=cameras)]))
+        await becomes(lambda: revision(folder) == 2)
+
+    assert linked(folder, play).asked == ["a"]
 
 
 def test_changes_that_come_together_are_one_write(folder):

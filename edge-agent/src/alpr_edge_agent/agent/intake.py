@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from alpr_edge_agent.agent.credentials import CredentialKeeper, secret_names
 from alpr_edge_agent.assignment import read_assignment, write_assignment
 from alpr_edge_agent.errors import AssignmentUnreadable
 from alpr_edge_agent.folder import EdgeFolder
@@ -35,8 +36,9 @@ class Refusal:
 class Intake:
     """Keeps a node's assignment; any thread may call it, calls block for the disk."""
 
-    def __init__(self, folder: EdgeFolder) -> None:
+    def __init__(self, folder: EdgeFolder, credentials: CredentialKeeper) -> None:
         self._folder = folder
+        self.credentials = credentials
         self._refusal: Refusal | None = None
         self._lock = threading.Lock()
 
@@ -48,19 +50,41 @@ class Intake:
             return Condition(type="AssignmentAccepted", status="True", reason="Accepted")
         return Condition(type="AssignmentAccepted", status="False", reason=refusal.reason, message=refusal.message)
 
+    def recover(self) -> None:
+        """After a start: bring the credentials in line with the assignment on disk; a full disk is only said."""
+        try:
+            self.credentials.refresh()
+        except OSError as e:
+            log.warning("credentials_not_written", error=e.strerror)
+
+    @staticmethod
+    def secrets_of(raw: dict[str, Any]) -> frozenset[str]:
+        """The Secrets that must be read for what arrived."""
+        try:
+            return secret_names(understood(raw))
+        except _Refused:
+            return frozenset()
+
+    def secrets_in_force(self) -> frozenset[str]:
+        """The Secrets that must be read for the assignment in force."""
+        try:
+            return secret_names(read_assignment(self._folder.assignment))
+        except AssignmentUnreadable:
+            return frozenset()
+
     def take(self, raw: dict[str, Any]) -> EdgeAssignment | None:
         """Keep what arrived; None where it was refused."""
         with self._lock:
             try:
                 assignment = understood(raw)
+                self.credentials.prepare(assignment)
                 write_assignment(self._folder.assignment, assignment)
+                self.credentials.refresh()
             except _Refused as e:
                 self._refuse(e.refusal)
                 return None
             except OSError as e:
-                self._refuse(
-                    Refusal("NotKept", f"the disk took no assignment ({e.strerror}); free some space")
-                )
+                self._refuse(Refusal("NotKept", f"the disk took no assignment ({e.strerror}); free some space"))
                 return None
             self._refusal = None
             log.info("assignment_taken", revision=assignment.spec.revision, cameras=len(assignment.spec.cameras))
@@ -79,10 +103,9 @@ class Intake:
             spec = kept.spec.model_copy(update={"cameras": (), "released": ()})
             try:
                 write_assignment(self._folder.assignment, EdgeAssignment(metadata=metadata, spec=spec))
+                self.credentials.refresh()
             except OSError as e:
-                self._refuse(
-                    Refusal("NotKept", f"the disk took no withdrawal ({e.strerror}); free some space")
-                )
+                self._refuse(Refusal("NotKept", f"the disk took no withdrawal ({e.strerror}); free some space"))
                 return
             self._refusal = None
             log.warning("assignment_withdrawn", revision=kept.spec.revision, cameras=len(kept.spec.cameras))

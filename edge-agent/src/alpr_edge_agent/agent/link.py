@@ -18,8 +18,9 @@ from alpr_edge_agent.agent.cluster import Cluster
 from alpr_edge_agent.agent.intake import Intake
 from alpr_edge_agent.agent.metrics import REPORT_WRITES
 from alpr_edge_agent.agent.report import same_facts
+from alpr_edge_agent.agent.secret_reader import SecretReader
 from alpr_kubernetes import ApiError, Change, Changed, Failed, Listed, Object
-from alpr_schemas.resources import EdgeReport, seconds
+from alpr_schemas.resources import CameraState, EdgeReport, seconds
 
 WITHDRAW_AFTER_S = 30.0
 log = structlog.get_logger(__name__)
@@ -45,13 +46,16 @@ class Link:
     _offered: EdgeReport | None = None
     _report: EdgeReport | None = None
     _withdrawal: asyncio.Task[None] | None = None
+    _secrets: SecretReader | None = None
 
     async def run(self) -> None:
         """Follow and report until `stop`. What ends by a bug is raised, as an ExceptionGroup."""
         self._loop = asyncio.get_running_loop()
         self._look()
         async with self.open_cluster() as cluster, asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._follow(cluster)), group.create_task(self._keep_report(cluster))]
+            self._secrets = SecretReader(cluster, self.intake)
+            work = (self._follow(cluster), self._keep_report(cluster), self._secrets.keep(self._refused))
+            tasks = [group.create_task(each) for each in work]
             await self._stop.wait()
             for task in (*tasks, self._withdrawal):
                 if task is not None:
@@ -127,9 +131,16 @@ class Link:
         if self._withdrawal is not None:
             self._withdrawal.cancel()
             self._withdrawal = None
+        if self._secrets is not None:
+            await self._secrets.read_new(self.intake.secrets_of(item))
         assignment = await asyncio.to_thread(self.intake.take, item)
         if assignment is not None:
             self.cadence.refresh_s = max(1.0, seconds(assignment.spec.report_refresh))
+
+    def _refused(self) -> bool:
+        """Whether a camera refuses its password: then a corrected Secret is looked for more often."""
+        cameras = self._report.status.cameras if self._report else ()
+        return any(camera.state is CameraState.AUTH_FAILED for camera in cameras)
 
     def _withdraw_soon(self) -> None:
         if self._withdrawal is None:

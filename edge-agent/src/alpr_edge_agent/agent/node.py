@@ -12,6 +12,7 @@ from importlib import metadata
 import structlog
 
 from alpr_edge_agent.agent.cluster import Cluster, opened
+from alpr_edge_agent.agent.credentials import CredentialKeeper
 from alpr_edge_agent.agent.intake import Intake
 from alpr_edge_agent.agent.link import Link, run_link
 from alpr_edge_agent.agent.node_key import NodeKey, node_key
@@ -60,6 +61,7 @@ class NodeAgent:
             agent_version=metadata.version("alpr-edge-agent"),
             sealing_key=self.key.public,
             conditions=(self.intake.condition,),
+            login_problems=self.intake.credentials.problems,
         )
 
 
@@ -67,7 +69,8 @@ def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCl
     """Run the agent of a node until `stop`. Raises EdgeError where it cannot begin."""
     folder = EdgeFolder(settings.data)
     key = node_key(folder.node_key)
-    intake = Intake(folder)
+    intake = Intake(folder, CredentialKeeper(folder, key))
+    intake.recover()
     link = Link(open_cluster or _real_cluster(settings), intake)
     log.info("node_agent_started", node=settings.node_name, namespace=settings.namespace, key_id=key.id)
     NodeAgent(settings, folder, key, intake, link).run(stop)

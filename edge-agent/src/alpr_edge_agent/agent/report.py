@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from alpr_edge_agent.agent.intake import withdrawn
@@ -20,16 +21,23 @@ from alpr_schemas.resources import (
     ReportStatus,
 )
 
+_NEED_NO_LOGIN = {CameraState.STREAMING, CameraState.DISABLED, CameraState.QUARANTINED, CameraState.ENDED}
+
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What the agent knows of its node beside the pipeline; standalone has none of it."""
+    """What the agent knows of its node beside the pipeline; standalone has none of it.
+
+    Attributes:
+        login_problems: by camera, why there is no user and password for it although it needs one.
+    """
 
     agent_version: str | None = None
     sealing_key: str | None = None
     capacity: Capacity | None = None
     gates: ReportedGates | None = None
     conditions: tuple[Condition, ...] = ()
+    login_problems: Mapping[str, str] = field(default_factory=dict)
 
 
 def report_of(
@@ -48,7 +56,7 @@ def report_of(
         sealing_key=facts.sealing_key,
         gates=facts.gates,
         capacity=facts.capacity,
-        cameras=_cameras(assignment, pipeline, now),
+        cameras=_cameras(assignment, pipeline, now, facts.login_problems),
         conditions=(_pipeline_condition(running=pipeline is not None), *facts.conditions),
     )
     return EdgeReport(metadata=Metadata(name=assignment.spec.node_name), status=status)
@@ -66,15 +74,21 @@ def first_report(node: str, pipeline: PipelineStatus | None, facts: NodeFacts) -
     return EdgeReport(metadata=Metadata(name=node), status=status)
 
 
-def _cameras(assignment: EdgeAssignment, pipeline: PipelineStatus | None, now: datetime) -> tuple[ReportedCamera, ...]:
+def _cameras(
+    assignment: EdgeAssignment, pipeline: PipelineStatus | None, now: datetime, login_problems: Mapping[str, str]
+) -> tuple[ReportedCamera, ...]:
     told = {camera.name: camera for camera in pipeline.cameras} if pipeline else {}
     cameras = []
     for camera in assignment.spec.cameras:
-        seen = told.get(camera.name)
-        if seen is not None:
-            cameras.append(ReportedCamera(name=camera.name, state=seen.state, reason=seen.reason, since=seen.since))
-        else:
+        seen, problem = told.get(camera.name), login_problems.get(camera.name)
+        if seen is None:
             cameras.append(_untold(camera.name, running=pipeline is not None, now=now))
+        elif problem and seen.state not in _NEED_NO_LOGIN:
+            cameras.append(
+                ReportedCamera(name=camera.name, state=CameraState.AUTH_FAILED, reason=problem, since=seen.since)
+            )
+        else:
+            cameras.append(ReportedCamera(name=camera.name, state=seen.state, reason=seen.reason, since=seen.since))
     return tuple(cameras)
 
 
