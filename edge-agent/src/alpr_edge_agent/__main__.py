@@ -6,6 +6,7 @@ import click
 
 from alpr_edge_agent.agent.command import agent_command
 from alpr_edge_agent.pipeline.main import pipeline_command
+from alpr_edge_agent.trial.command import trial_command
 
 
 @click.group()
@@ -15,6 +16,7 @@ def main() -> None:
 
 main.add_command(pipeline_command)
 main.add_command(agent_command)
+main.add_command(trial_command)
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,9 @@
 │   └── SourceRefused    the camera refuses user or password → correct the Secret
 ├── OutboxUnavailable    the outbox's disk is full or gone → nothing was stored; try again, free space
 ├── DeliveryUnavailable  the other side is down → what waits, waits on; try again later
+├── FetchFailed          a model cannot be fetched now → tried again later
+├── DigestMismatch       what was fetched is not the model that was named → correct url or digest
+├── TrialFailed          models do not survive their self-test, or read too little → give others
 ├── NodeKeyUnusable      the node's private key cannot be read or made → repair the file
 ├── NoCluster            the agent cannot know how to reach the API server → name a kubeconfig
 └── AssignmentUnreadable no copy of the assignment can be read → write it anew
@@ -51,6 +54,18 @@ class DeliveryUnavailable(EdgeError):
 
 class AssignmentUnreadable(EdgeError):
     """No copy of the assignment on disk can be read."""
+
+
+class FetchFailed(EdgeError):
+    """A model cannot be fetched now; the same call may succeed later."""
+
+
+class DigestMismatch(EdgeError):
+    """What was fetched is not the model that was named."""
+
+
+class TrialFailed(EdgeError):
+    """Models cannot be opened, do not survive the clip of the self-test, or read too little of it."""
 
 
 class NodeKeyUnusable(EdgeError):

@@ -68,9 +68,9 @@ class EdgeFolder:
         return self.root / "node.key"
 
     @property
-    def capacity(self) -> Path:
-        """What the node was measured to carry, and on what hardware."""
-        return self.root / "capacity.json"
+    def trials(self) -> Path:
+        """What models were measured to read and to cost, and on what hardware."""
+        return self.root / "trials.json"
 
     @property
     def models(self) -> Path:

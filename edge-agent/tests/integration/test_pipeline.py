@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -15,7 +16,9 @@ import pytest
 from PIL import Image
 
 from alpr_edge_agent.assignment import write_assignment
+from alpr_edge_agent.errors import ModelUnavailable
 from alpr_edge_agent.frames import BgrImage, Box
+from alpr_edge_agent.models.chosen import ChosenModel, ChosenModels, write_chosen
 from alpr_edge_agent.passes.analysis import SettledPlate
 from alpr_edge_agent.pipeline.evidence import Shot
 from alpr_edge_agent.pipeline.main import Backends
@@ -241,3 +244,97 @@ def _settled(number: int, frame: CameraFrame, image: BgrImage, corners: coloured
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def test_models_are_swapped_while_the_stream_goes_on(
+    station: Any, assign: Assign, tmp_path: Path, by_file: Any
+) -> None:
+    opened: list[str] = []
+    backends = station.backends
+    original = backends.open_decoder
+
+    def counting(settings: Any, target: Any, hooks: Any) -> Any:
+        opened.append(target.address)
+        return original(settings, target, hooks)
+
+    station.backends = Backends(open_decoder=counting, open_detector=by_file, open_recognizer=backends.open_recognizer)
+    path = coloured.write_clip(tmp_path / "loop.mp4", [coloured.Passing("CYA555", 2, 18)], frames=24)
+    long = coloured.write_clip(tmp_path / "long.mp4", [], frames=600)
+    first, second = (chosen_detector(station.folder, name) for name in ("first", "second"))
+    write_chosen(station.folder / "models", first)
+    write_assignment(
+        station.folder / "assignment.json",
+        assign(cam=file(path, loop=True, realtime=True), still=file(long, realtime=True)),
+    )
+    with station.running():
+        wait_until(lambda: bool(station.plates()), 20, "a plate under the first model")
+        write_chosen(station.folder / "models", first.followed_by(second))
+        wait_until(lambda: runs(station, second), 10, "the swap")
+        before = len(station.plates())
+        wait_until(lambda: len(station.plates()) > before + 1, 20, "plates under the second")
+        (station.folder / "models" / "third.onnx").write_bytes(b"cut off")
+        third = second.followed_by(chosen(f"sha256:{'0' * 64}", "third"))
+        write_chosen(station.folder / "models", third)
+        wait_until(lambda: any("damaged" in problem for problem in station.status().problems), 10, "the refusal")
+        assert runs(station, second)
+    digests = [plate.detector_digest for plate in station.plates()]
+    assert [first.detector.digest, second.detector.digest] == list(dict.fromkeys(digests))
+    assert opened.count(str(long)) == 1
+
+
+def test_without_any_model_the_pipeline_waits_for_one(station: Any, assign: Assign, clip: Path, by_file: Any) -> None:
+    station.backends = Backends(open_detector=by_file, open_recognizer=station.backends.open_recognizer)
+    write_assignment(station.folder / "assignment.json", assign(cam=file(clip)))
+    with station.running():
+        wait_until(lambda: said(station, "no model here"), 10, "the problem")
+        write_chosen(station.folder / "models", chosen_detector(station.folder, "first"))
+        wait_until(lambda: len(station.plates()) == 2, 20, "plates")
+        assert station.status().problems == ()
+
+
+def test_a_damaged_model_gives_way_to_the_one_before(station: Any, assign: Assign, clip: Path, by_file: Any) -> None:
+    station.backends = Backends(open_detector=by_file, open_recognizer=station.backends.open_recognizer)
+    write_assignment(station.folder / "assignment.json", assign(cam=file(clip)))
+    first, second = (chosen_detector(station.folder, name) for name in ("first", "second"))
+    (station.folder / "models" / "second.onnx").write_bytes(b"bitten")
+    write_chosen(station.folder / "models", first.followed_by(second))
+    assert station.once() == 0
+    assert {plate.detector_digest for plate in station.plates()} == {first.detector.digest}
+    assert runs(station, first)
+
+
+@pytest.fixture
+def by_file(detector: Any) -> Callable[[Any], Any]:
+    """Opens detectors that find colours as `detector` does, under the digest of the file that the settings name."""
+
+    def open_(settings: Any) -> Any:
+        path = Path(settings.detector.model)
+        if not path.exists():
+            raise ModelUnavailable("no model here")
+        made = type(detector)()
+        made.digest = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        return made
+
+    return open_
+
+
+def chosen_detector(folder: Path, name: str) -> ChosenModels:
+    path = _made(folder / "models") / f"{name}.onnx"
+    path.write_bytes(name.encode())
+    return chosen(f"sha256:{hashlib.sha256(name.encode()).hexdigest()}", name)
+
+
+def chosen(digest: str, name: str) -> ChosenModels:
+    return ChosenModels(detector=ChosenModel(name=name, digest=digest, file=f"{name}.onnx"))
+
+
+def runs(station: Any, wanted: ChosenModels) -> bool:
+    running = station.status().models.detector
+    return running is not None and running.digest == wanted.detector.digest
+
+
+def said(station: Any, words: str) -> bool:
+    try:
+        return any(words in problem for problem in station.status().problems)
+    except OSError:
+        return False

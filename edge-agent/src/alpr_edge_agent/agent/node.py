@@ -11,10 +11,12 @@ from importlib import metadata
 
 import structlog
 
+from alpr_edge_agent.agent.capacity import capacity_of, cores_for_pipeline
 from alpr_edge_agent.agent.cluster import Cluster, opened
 from alpr_edge_agent.agent.credentials import CredentialKeeper
 from alpr_edge_agent.agent.intake import Intake
 from alpr_edge_agent.agent.link import Link, run_link
+from alpr_edge_agent.agent.model_keeper import ModelKeeper, models_condition
 from alpr_edge_agent.agent.node_key import NodeKey, node_key
 from alpr_edge_agent.agent.report import NodeFacts, aged, first_report, report_of
 from alpr_edge_agent.agent.run import current_status, keep_report
@@ -22,6 +24,10 @@ from alpr_edge_agent.agent.settings import NodeSettings
 from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.errors import AssignmentUnreadable, NoCluster
 from alpr_edge_agent.folder import EdgeFolder
+from alpr_edge_agent.pipeline.settings import PipelineSettings
+from alpr_edge_agent.pipeline.status import PipelineStatus
+from alpr_edge_agent.trial.book import TrialBook
+from alpr_edge_agent.trial.hardware import fingerprint
 from alpr_kubernetes import NoConnection, connect
 from alpr_schemas.resources import EdgeReport
 
@@ -38,11 +44,16 @@ class NodeAgent:
     key: NodeKey
     intake: Intake
     link: Link
+    models: ModelKeeper
+    on_gpu: bool = False
     _last: EdgeReport | None = field(default=None)
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`. What ends one of its threads by a bug ends it: its supervisor sees it."""
-        with _thread("cluster", lambda: run_link(self.link), self.link.stop, stop):
+        with (
+            _thread("cluster", lambda: run_link(self.link), self.link.stop, stop),
+            _thread("models", lambda: self.models.run(stop), stop.set, stop),
+        ):
             keep_report(self.folder, stop, self.report, self.link.offer)
 
     def report(self) -> EdgeReport:
@@ -50,17 +61,19 @@ class NodeAgent:
         now = datetime.now(UTC)
         pipeline = current_status(self.folder)
         try:
-            report = report_of(read_assignment(self.folder.assignment), pipeline, now, self._facts())
+            report = report_of(read_assignment(self.folder.assignment), pipeline, now, self._facts(pipeline))
         except AssignmentUnreadable:
-            report = first_report(self.settings.node_name, pipeline, self._facts())
+            report = first_report(self.settings.node_name, pipeline, self._facts(pipeline))
         self._last = aged(report, self._last, now)
         return self._last
 
-    def _facts(self) -> NodeFacts:
+    def _facts(self, pipeline: PipelineStatus | None) -> NodeFacts:
+        news = self.models.news
         return NodeFacts(
             agent_version=metadata.version("alpr-edge-agent"),
             sealing_key=self.key.public,
-            conditions=(self.intake.condition,),
+            capacity=capacity_of(news.result, self.settings, on_gpu=self.on_gpu),
+            conditions=(self.intake.condition, models_condition(news, pipeline)),
             login_problems=self.intake.credentials.problems,
         )
 
@@ -73,7 +86,9 @@ def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCl
     intake.recover()
     link = Link(open_cluster or _real_cluster(settings), intake)
     log.info("node_agent_started", node=settings.node_name, namespace=settings.namespace, key_id=key.id)
-    NodeAgent(settings, folder, key, intake, link).run(stop)
+    on_gpu = PipelineSettings(data=settings.data).detector.backend != "onnx"
+    book = TrialBook(folder.trials, fingerprint(cores_for_pipeline(settings)))
+    NodeAgent(settings, folder, key, intake, link, ModelKeeper(folder, settings, book), on_gpu).run(stop)
 
 
 def _real_cluster(settings: NodeSettings) -> OpenCluster:

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from alpr_schemas.resources import Name
-from alpr_schemas.resources.meta import NodeName
+from alpr_schemas.resources.meta import NodeName, Share
 
 
 class NodeSettings(BaseSettings):
@@ -21,7 +21,8 @@ class NodeSettings(BaseSettings):
         data: the node's folder, see `alpr_edge_agent.folder`; kept over restarts and updates.
         kubeconfig: how to reach the API server from outside of a pod; left out, the pod's ServiceAccount.
         model_bytes: a model that is larger is not fetched.
-        outbox_max_bytes: what the outbox may fill, as the pipeline is told.
+        self_test_score: models that read a smaller share of the trial's plates are not run.
+        pipeline_cores: processor cores that the pipeline may use; left out, all of the node's.
         metrics_port: 0 serves none.
     """
 
@@ -34,5 +35,7 @@ class NodeSettings(BaseSettings):
     data: Path = Path("/var/lib/alpr")
     kubeconfig: Path | None = None
     model_bytes: Annotated[int, Field(ge=1)] = 500_000_000
+    self_test_score: Share = 0.7
+    pipeline_cores: Annotated[float, Field(gt=0)] | None = None
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     metrics_host: str = "127.0.0.1"

@@ -25,7 +25,7 @@ class ModelFile:
 
     Attributes:
         digest: `sha256:…` of its bytes.
-        known: its entry in the catalog; None for a file given by path.
+        known: its entry in the catalog, also where a file given by path has that digest; None where it has none.
     """
 
     path: Path
@@ -46,7 +46,8 @@ def find_model(name: str, role: Role, directory: Path) -> ModelFile:
     path = Path(name).expanduser()
     if path.suffix != ".onnx" or not path.is_file():
         raise ModelUnavailable(f"model {name}: neither a known {role} ({_names(role)}) nor an existing .onnx file")
-    return ModelFile(path, f"sha256:{_sha256(path)}", None)
+    digest = _sha256(path)
+    return ModelFile(path, f"sha256:{digest}", next((m for m in KNOWN if (m.sha256, m.role) == (digest, role)), None))
 
 
 def prepare(known: KnownModel, directory: Path) -> Path:

@@ -149,6 +149,15 @@ class CameraRun:
         self._schedule = Schedule(self._parts.max_fps, self._analytics.frame_skip)
         return sighting
 
+    def adopt(self, detector_digest: str, reader_digest: str) -> Sighting | None:
+        """Other models: what is in view settles, and the next pass names the new ones.
+
+        A clip goes on as it is until it ends, because its tracks must not be numbered anew within one epoch.
+        """
+        origin = replace(self._parts.origin, detector_digest=detector_digest, reader_digest=reader_digest)
+        self._parts = replace(self._parts, origin=origin)
+        return self.finish() if self.live else None
+
     def _begin(self, info: FrameInfo) -> None:
         self._epoch_seen = info.epoch
         self.origin = replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import structlog
@@ -79,6 +79,12 @@ class Pipeline:
         self._parts = parts
         self.runs: dict[str, CameraRun] = {}
         self._stills: Stills | None = None
+
+    def use(self, detector: Detector, recognizer: Recognizer) -> None:
+        """From the next turn on these models work; what is in view of live cameras settles under the old ones."""
+        self._parts = replace(self._parts, detector=detector, recognizer=recognizer)
+        for run in self.runs.values():
+            self._write(run.adopt(detector.digest, recognizer.digest))
 
     def turn(self) -> bool:
         """One round over all cameras: at most one frame of each. Whether there was anything to do."""

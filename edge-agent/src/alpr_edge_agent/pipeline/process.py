@@ -21,12 +21,12 @@ from alpr_edge_agent.decode import open_decoder
 from alpr_edge_agent.detect import Detector, open_detector
 from alpr_edge_agent.errors import AssignmentUnreadable, EdgeError, OutboxUnavailable
 from alpr_edge_agent.folder import EdgeFolder
-from alpr_edge_agent.models.applied import applied_models
 from alpr_edge_agent.outbox import Outbox
 from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_edge_agent.passes.analysis import AnalysisSettings
 from alpr_edge_agent.pipeline.camera_run import Analysis, CameraRun, RunParts
 from alpr_edge_agent.pipeline.camera_thread import CameraThread, ThreadParts
+from alpr_edge_agent.pipeline.engines import EngineRoom
 from alpr_edge_agent.pipeline.evidence import sweep
 from alpr_edge_agent.pipeline.loop import Pipeline, PipelineParts, Stills, Watch
 from alpr_edge_agent.pipeline.mailbox import Mailbox
@@ -85,7 +85,7 @@ class Backends:
     probation_s: float = quarantine.PROBATION_S
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Shared:
     """What all cameras of one life share; `origin` without a camera."""
 
@@ -132,22 +132,19 @@ class _Process:
             self.board.problem("metrics", self.metrics.serve(self.settings.metrics_host, self.settings.metrics_port))
 
     def _run_with(self, status: StatusWriter, marks: Marks) -> int:
-        detector = self.backends.open_detector(self.settings)
-        recognizer = self.backends.open_recognizer(self.settings)
-        spec = self._first_assignment()
+        room = EngineRoom(self.settings, self.backends.open_detector, self.backends.open_recognizer, self.board)
+        engines = room.first(self.stop)
+        spec = self._first_assignment() if engines else None
         outbox = self._outbox(spec) if spec else None
-        if spec is None or outbox is None:
+        if engines is None or spec is None or outbox is None:
             return 0
-        status.boot_id = outbox.boot_id
-        status.models = applied_models(
-            (self.settings.detector.model, detector.digest), (self.settings.recognizer.model, recognizer.digest)
-        )
+        status.boot_id, status.models = outbox.boot_id, engines.applied
         writer = Writer(outbox, self.folder.spool, self.board, self.metrics)
         writer.on_plate = self.backends.on_plate
         pipeline = Pipeline(
             PipelineParts(
-                detector=detector,
-                recognizer=recognizer,
+                detector=engines.detector,
+                recognizer=engines.recognizer,
                 open_stills=partial(self.backends.open_stills, self.settings),
                 write=writer.write,
                 marks=marks,
@@ -157,8 +154,9 @@ class _Process:
                 watch=self.backends.watch,
             )
         )
-        origin = Origin(spec.site, spec.node_name, "", "", detector.digest, recognizer.digest)
-        start = partial(self._start_camera, _Shared(marks, outbox, origin, Pacer(spec.connect_per_second)))
+        origin = Origin(spec.site, spec.node_name, "", "", engines.detector.digest, engines.recognizer.digest)
+        shared = _Shared(marks, outbox, origin, Pacer(spec.connect_per_second))
+        start = partial(self._start_camera, shared)
         roster = Roster(
             pipeline,
             self.board,
@@ -167,7 +165,7 @@ class _Process:
             gone=marks.release,
             probation_s=self.backends.probation_s,
         )
-        self._loop(pipeline, roster, writer, status)
+        self._loop(pipeline, roster, writer, status, partial(self._swap, room, pipeline, shared, status))
         return self._end(pipeline, roster, writer, outbox, status)
 
     def _first_assignment(self) -> AssignmentSpec | None:
@@ -233,7 +231,9 @@ class _Process:
             analyses=self.analyses,
         )
 
-    def _loop(self, pipeline: Pipeline, roster: Roster, writer: Writer, status: StatusWriter) -> None:
+    def _loop(
+        self, pipeline: Pipeline, roster: Roster, writer: Writer, status: StatusWriter, swap: Callable[[], None]
+    ) -> None:
         orders = Orders(self.folder, self.board)
         looked_s = float("-inf")
         while not self.stop.is_set() and writer.failed is None:
@@ -241,6 +241,7 @@ class _Process:
             busy = pipeline.turn()
             if time.monotonic() - looked_s >= LOOK_EVERY_S:
                 looked_s = time.monotonic()
+                swap()
                 self._look(orders, roster, status)
             elif self.settings.once and not busy and roster.ended:
                 status.finished = True
@@ -249,6 +250,18 @@ class _Process:
                 self.work.wait(IDLE_S)
         if writer.failed is not None:
             raise writer.failed
+
+    @staticmethod
+    def _swap(room: EngineRoom, pipeline: Pipeline, shared: _Shared, status: StatusWriter) -> None:
+        engines = room.changed()
+        if engines is None:
+            return
+        pipeline.use(engines.detector, engines.recognizer)
+        shared.origin = replace(
+            shared.origin, detector_digest=engines.detector.digest, reader_digest=engines.recognizer.digest
+        )
+        status.models = engines.applied
+        log.info("models_swapped", models=engines.applied.wire())
 
     @staticmethod
     def _look(orders: Orders, roster: Roster, status: StatusWriter) -> None:
