@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alpr_edge_agent.agent import cadence as pace
+from alpr_edge_agent.agent import link as module
 from alpr_edge_agent.agent import secret_reader
 from alpr_edge_agent.agent.cadence import Cadence
 from alpr_edge_agent.agent.credentials import CredentialKeeper
@@ -15,6 +16,7 @@ from alpr_edge_agent.agent.intake import Intake, withdrawn
 from alpr_edge_agent.agent.link import Link
 from alpr_edge_agent.agent.node_key import node_key
 from alpr_edge_agent.assignment import read_assignment
+from alpr_edge_agent.contact import ContactWriter, Fence
 from alpr_edge_agent.errors import AssignmentUnreadable
 from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.pipeline.orders import read_logins
@@ -45,6 +47,13 @@ class FakeCluster:
         self.errors = []
         self.secrets = {}
         self.asked = []
+        self.down = False
+
+    async def assignment(self):
+        if self.down:
+            raise Unavailable(0, "NoAnswer", "gone")
+        self.asked.append("assignment")
+        return {}
 
     async def assignments(self):
         while True:
@@ -85,14 +94,14 @@ def linked(folder, play, **parts):
             yield cluster
 
         keeper = CredentialKeeper(folder, node_key(folder.node_key))
-        link = Link(opened, Intake(folder, keeper), **parts)
-        running = asyncio.create_task(link.run())
-        try:
-            async with asyncio.timeout(5):
-                await play(link, cluster)
-        finally:
-            link.stop()
-            await running
+        link = Link(opened, Intake(folder, keeper), ContactWriter(folder.contact), **parts)
+        running, playing = asyncio.create_task(link.run()), asyncio.create_task(play(link, cluster))
+        await asyncio.wait({running, playing}, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        link.stop()
+        played = playing.done() or not playing.cancel()
+        await running
+        assert played
+        await playing
         return cluster
 
     return asyncio.run(run())
@@ -266,6 +275,20 @@ def test_quiet_nodes_repeat_themselves_now_and_then(folder):
         await becomes(lambda: len(cluster.reports) == 3)
 
     linked(folder, play, cadence=Cadence(refresh_s=0.02))
+
+
+def test_a_fenced_assignment_is_asked_for_while_nothing_else_is_heard(folder, monkeypatch):
+    monkeypatch.setattr(module, "ASK_LOOK_S", 0.01)
+
+    async def play(link, cluster):
+        cluster.changes.put_nowait(Listed([assignment(1, fenceAfter="1s")]))
+        await becomes(lambda: revision(folder) == 1)
+        assert not Fence(folder.contact).closed(1)
+        await becomes(lambda: cluster.asked)
+        cluster.down = True
+        await becomes(lambda: Fence(folder.contact).closed(0.3))
+
+    linked(folder, play)
 
 
 def test_a_bug_is_not_swallowed(folder):

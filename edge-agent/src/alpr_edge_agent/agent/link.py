@@ -19,10 +19,13 @@ from alpr_edge_agent.agent.intake import Intake
 from alpr_edge_agent.agent.metrics import REPORT_WRITES
 from alpr_edge_agent.agent.report import same_facts
 from alpr_edge_agent.agent.secret_reader import SecretReader
-from alpr_kubernetes import ApiError, Change, Changed, Failed, Listed, Object
+from alpr_edge_agent.contact import ContactWriter
+from alpr_kubernetes import ApiError, Change, Changed, Failed, Listed, NotFound, Object
 from alpr_schemas.resources import CameraState, EdgeReport, seconds
 
 WITHDRAW_AFTER_S = 30.0
+MOST_QUIET_S = 60.0
+ASK_LOOK_S = 1.0
 log = structlog.get_logger(__name__)
 
 
@@ -37,6 +40,7 @@ class Link:
 
     open_cluster: Callable[[], AbstractAsyncContextManager[Cluster]]
     intake: Intake
+    contact: ContactWriter
     cadence: Cadence = field(default_factory=Cadence)
     withdraw_after_s: float = WITHDRAW_AFTER_S
     clock: Callable[[], float] = time.monotonic
@@ -47,6 +51,7 @@ class Link:
     _report: EdgeReport | None = None
     _withdrawal: asyncio.Task[None] | None = None
     _secrets: SecretReader | None = None
+    _ask_after_s: float | None = None
 
     async def run(self) -> None:
         """Follow and report until `stop`. What ends by a bug is raised, as an ExceptionGroup."""
@@ -54,7 +59,12 @@ class Link:
         self._look()
         async with self.open_cluster() as cluster, asyncio.TaskGroup() as group:
             self._secrets = SecretReader(cluster, self.intake)
-            work = (self._follow(cluster), self._keep_report(cluster), self._secrets.keep(self._refused))
+            work = (
+                self._follow(cluster),
+                self._keep_report(cluster),
+                self._secrets.keep(self._refused),
+                self._keep_contact(cluster),
+            )
             tasks = [group.create_task(each) for each in work]
             await self._stop.wait()
             for task in (*tasks, self._withdrawal):
@@ -106,6 +116,7 @@ class Link:
             log.warning("report_not_delivered", status=e.status, reason=e.reason, error=e.message)
             return
         REPORT_WRITES.labels(outcome="written").inc()
+        self.contact.reached()
         self.cadence.wrote(self.clock())
         if self._report is not report:
             self.cadence.changed(self.clock())
@@ -115,6 +126,8 @@ class Link:
             await self._apply(change)
 
     async def _apply(self, change: Change) -> None:
+        if not isinstance(change, Failed):
+            self.contact.reached()
         match change:
             case Listed(items=[]):
                 self._withdraw_soon()
@@ -135,7 +148,24 @@ class Link:
             await self._secrets.read_new(self.intake.secrets_of(item))
         assignment = await asyncio.to_thread(self.intake.take, item)
         if assignment is not None:
+            fence_s = seconds(assignment.spec.fence_after) if assignment.spec.fence_after else None
+            self._ask_after_s = min(MOST_QUIET_S, fence_s / 4) if fence_s else None
             self.cadence.refresh_s = max(1.0, seconds(assignment.spec.report_refresh))
+
+    async def _keep_contact(self, cluster: Cluster) -> None:
+        """Where the assignment has a fence, ask for it whenever nothing else was heard for a quarter of that time."""
+        while True:
+            await asyncio.sleep(ASK_LOOK_S)
+            if self._ask_after_s is None or self.contact.quiet_s() < self._ask_after_s:
+                continue
+            try:
+                await cluster.assignment()
+            except NotFound:
+                self.contact.reached()
+            except ApiError as e:
+                log.warning("api_not_reached", status=e.status, quiet_s=round(self.contact.quiet_s()))
+            else:
+                self.contact.reached()
 
     def _refused(self) -> bool:
         """Whether a camera refuses its password: then a corrected Secret is looked for more often."""

@@ -22,6 +22,7 @@ from alpr_edge_agent.agent.report import NodeFacts, aged, first_report, report_o
 from alpr_edge_agent.agent.run import current_status, keep_report
 from alpr_edge_agent.agent.settings import NodeSettings
 from alpr_edge_agent.assignment import read_assignment
+from alpr_edge_agent.contact import ContactWriter
 from alpr_edge_agent.errors import AssignmentUnreadable, NoCluster
 from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.pipeline.settings import PipelineSettings
@@ -84,7 +85,7 @@ def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCl
     key = node_key(folder.node_key)
     intake = Intake(folder, CredentialKeeper(folder, key))
     intake.recover()
-    link = Link(open_cluster or _real_cluster(settings), intake)
+    link = Link(open_cluster or _real_cluster(settings), intake, ContactWriter(folder.contact))
     log.info("node_agent_started", node=settings.node_name, namespace=settings.namespace, key_id=key.id)
     on_gpu = PipelineSettings(data=settings.data).detector.backend != "onnx"
     book = TrialBook(folder.trials, fingerprint(cores_for_pipeline(settings)))

@@ -10,11 +10,12 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from alpr_edge_agent.assignment import read_assignment
+from alpr_edge_agent.contact import Fence
 from alpr_edge_agent.errors import AssignmentUnreadable
 from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.pipeline.status import StatusBoard
 from alpr_edge_agent.sources import Login
-from alpr_schemas.resources import EdgeAssignment
+from alpr_schemas.resources import EdgeAssignment, seconds
 
 NO_LOGINS: Mapping[str, Login] = MappingProxyType({})
 
@@ -35,9 +36,38 @@ class Orders:
         self._folder = folder
         self._board = board
         self._stamps: tuple[object, ...] = ()
+        self._fence = Fence(folder.contact)
+        self._fenced = False
+        self._orders: tuple[EdgeAssignment, Mapping[str, Login]] | None = None
 
     def changed(self) -> tuple[EdgeAssignment, Mapping[str, Login]] | None:
-        """The orders, where a file changed since the last call and they can be read; what runs goes on otherwise."""
+        """The orders, where they changed since the last call and can be read; what runs goes on otherwise.
+
+        They hold no camera while the API server has not been reached for longer than the assignment allows: another
+        node may serve them by then.
+        """
+        read = self._read()
+        if read is not None:
+            self._orders = read
+        if self._orders is None:
+            return None
+        assignment, logins = self._orders
+        fenced = self._is_fenced(assignment)
+        if read is None and fenced == self._fenced:
+            return None
+        self._fenced = fenced
+        if not fenced:
+            return assignment, logins
+        return assignment.model_copy(update={"spec": assignment.spec.model_copy(update={"cameras": ()})}), logins
+
+    def _is_fenced(self, assignment: EdgeAssignment) -> bool:
+        after = assignment.spec.fence_after
+        fenced = after is not None and self._fence.closed(seconds(after))
+        text = f"the API server was not reached for {after}: the cameras are let go, for other nodes may have them"
+        self._board.problem("fence", text if fenced else None)
+        return fenced
+
+    def _read(self) -> tuple[EdgeAssignment, Mapping[str, Login]] | None:
         stamps = (_stamp(self._folder.assignment), _stamp(self._folder.credentials))
         if stamps == self._stamps:
             return None

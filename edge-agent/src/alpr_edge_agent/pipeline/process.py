@@ -24,6 +24,7 @@ from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.outbox import Outbox
 from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_edge_agent.passes.analysis import AnalysisSettings
+from alpr_edge_agent.pipeline.applied import Applied
 from alpr_edge_agent.pipeline.camera_run import Analysis, CameraRun, RunParts
 from alpr_edge_agent.pipeline.camera_thread import CameraThread, ThreadParts
 from alpr_edge_agent.pipeline.engines import EngineRoom
@@ -234,7 +235,7 @@ class _Process:
     def _loop(
         self, pipeline: Pipeline, roster: Roster, writer: Writer, status: StatusWriter, swap: Callable[[], None]
     ) -> None:
-        orders = Orders(self.folder, self.board)
+        orders, applied = Orders(self.folder, self.board), Applied()
         looked_s = float("-inf")
         while not self.stop.is_set() and writer.failed is None:
             self.work.clear()
@@ -242,7 +243,7 @@ class _Process:
             if time.monotonic() - looked_s >= LOOK_EVERY_S:
                 looked_s = time.monotonic()
                 swap()
-                self._look(orders, roster, status)
+                self._look(orders, roster, status, applied)
             elif self.settings.once and not busy and roster.ended:
                 status.finished = True
                 return
@@ -264,14 +265,15 @@ class _Process:
         log.info("models_swapped", models=engines.applied.wire())
 
     @staticmethod
-    def _look(orders: Orders, roster: Roster, status: StatusWriter) -> None:
+    def _look(orders: Orders, roster: Roster, status: StatusWriter, applied: Applied) -> None:
         news = orders.changed()
         if news is None:
             roster.admit()
-            return
-        assignment, logins = news
-        roster.apply({camera.name: camera for camera in assignment.spec.cameras}, logins)
-        status.applied_revision = assignment.spec.revision
+        else:
+            assignment, logins = news
+            roster.apply({camera.name: camera for camera in assignment.spec.cameras}, logins)
+            applied.begun(assignment.spec.revision, time.monotonic())
+        status.applied_revision = applied.revision(time.monotonic(), let_go=roster.let_go)
 
     def _end(self, pipeline: Pipeline, roster: Roster, writer: Writer, outbox: Outbox, status: StatusWriter) -> int:
         roster.stop_all()

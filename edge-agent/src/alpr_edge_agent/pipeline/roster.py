@@ -98,6 +98,11 @@ class Roster:
             run.stop.set()
 
     @property
+    def let_go(self) -> bool:
+        """Whether every camera that was taken away, or opened anew, has closed its stream."""
+        return not any(run.thread.is_alive() for run in self._retired)
+
+    @property
     def ended(self) -> bool:
         """Whether every camera that may run has ended by itself."""
         runs = self._pipeline.runs
