@@ -23,6 +23,7 @@ from threading import Event
 import psycopg
 
 from alpr_edge_agent.outbox.schema import connect
+from alpr_testing.waiting import until
 
 TARGETS = ("pipeline", "agent", "standalone")
 _MODULES = {"pipeline": ("alpr_edge_agent", "pipeline"), "agent": ("alpr_standalone.delivery",)}
@@ -128,15 +129,6 @@ def _is(pid: int, words: tuple[str, ...]) -> bool:
     except OSError:
         return False
     return all(word in argv for word in words)
-
-
-def until(condition: Callable[[], bool], within_s: float, what: str) -> None:
-    """Wait for `condition`; raises TimeoutError that names `what`."""
-    deadline, pause = time.monotonic() + within_s, Event()
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {within_s:.0f} s for {what}")
-        pause.wait(0.05)
 
 
 def kill_many(

@@ -14,8 +14,8 @@ import pytest
 
 from alpr_standalone.database import EmbeddedPostgres
 from alpr_standalone.errors import DatabaseFailed
-from alpr_testing.chaos import until
 from alpr_testing.postgres import remove_cluster
+from alpr_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="asks what happens to root")

@@ -7,8 +7,9 @@ import pytest
 
 from alpr_simulator.demo import ensure_demo_clip
 from alpr_standalone.sources import manifests_for_demo
-from alpr_testing.chaos import KillReport, Upped, compare, settled, until, witness
+from alpr_testing.chaos import KillReport, Upped, compare, settled, witness
 from alpr_testing.ports import free_port
+from alpr_testing.waiting import until
 
 pytestmark = [
     pytest.mark.integration,

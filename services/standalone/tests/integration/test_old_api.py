@@ -8,8 +8,9 @@ import pytest
 
 from alpr_simulator.demo import ensure_demo_clip
 from alpr_standalone.sources import manifests_for_demo
-from alpr_testing.chaos import Upped, until
+from alpr_testing.chaos import Upped
 from alpr_testing.ports import free_port
+from alpr_testing.waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 RECORDED = json.loads((Path(__file__).parent.parent / "golden" / "old_routes.json").read_text())

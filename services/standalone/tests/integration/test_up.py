@@ -18,8 +18,8 @@ from alpr_simulator.clip import render
 from alpr_simulator.scene import Scene
 from alpr_standalone.database import EmbeddedPostgres
 from alpr_standalone.sources import manifests_for_address, manifests_for_demo
-from alpr_testing.chaos import until
 from alpr_testing.ports import free_port
+from alpr_testing.waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 PASSWORD = "hunter2-Qz"

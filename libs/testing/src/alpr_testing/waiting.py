@@ -1,0 +1,16 @@
+"""Wait for a condition with a deadline, never for a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Event
+
+
+def until(condition: Callable[[], bool], within_s: float, what: str) -> None:
+    """Wait for `condition`; raises TimeoutError that names `what`."""
+    deadline, pause = time.monotonic() + within_s, Event()
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {within_s:.0f} s for {what}")
+        pause.wait(0.05)
