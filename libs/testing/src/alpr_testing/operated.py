@@ -116,7 +116,6 @@ class Operated:
     def idle(self, within_s: float = 60) -> Self:
         """Wait until nothing waits to be looked at or written."""
         until(self._nothing_waits, within_s, "nothing waits")
-        )
         return self
 
     def stop(self) -> int:
