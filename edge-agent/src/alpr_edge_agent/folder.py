@@ -81,3 +81,8 @@ class EdgeFolder:
     def contact(self) -> Path:
         """When the agent last reached the API server."""
         return self.root / "contact.json"
+
+    @property
+    def read_record(self) -> Path:
+        """How many vehicle passes were read under the models that run, and under those before."""
+        return self.root / "read-record.json"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from alpr_kubernetes import Change, Client, Connection, NotFound, Object, Selection, follow
+from alpr_kubernetes import Change, Client, Connection, NotFound, Object, Refused, Selection, follow
 from alpr_kubernetes.kinds import ASSIGNMENTS, REPORTS, SECRETS
-from alpr_schemas.resources import EdgeReport
+from alpr_schemas.resources import Condition, EdgeReport
 
 MANAGER = "alpr-edge-agent"
 RELIST_EVERY_S = 600.0
@@ -39,6 +40,7 @@ class KubernetesCluster:
         self._node = node
         self._owned_by: str | None = None
         self._exists = False
+        self._refused_at: datetime | None = None
 
     def assignments(self) -> AsyncIterator[Change]:
         """See `Cluster`."""
@@ -51,6 +53,14 @@ class KubernetesCluster:
 
     async def put_report(self, report: EdgeReport) -> None:
         """See `Cluster`. The object first, with its Node as owner, so that both go together; then the status."""
+        try:
+            await self._put(report)
+        except Refused as e:
+            if "sealingKey" not in e.message:
+                raise
+            await self._put(await self._with_pinned_key(report))
+
+    async def _put(self, report: EdgeReport) -> None:
         uid = report.status.node_uid
         if not self._exists or uid != self._owned_by:
             await self._client.apply(REPORTS, self._manifest(_owners(self._node, uid)))
@@ -60,6 +70,23 @@ class KubernetesCluster:
         except NotFound:
             self._exists = False  # somebody deleted it, or its Node went: the next try makes it anew
             raise
+
+    async def _with_pinned_key(self, report: EdgeReport) -> EdgeReport:
+        """`report` under the key that the server holds to, so that the rest of it still arrives; and saying so."""
+        there = (await self._client.get(REPORTS, self._namespace, self._node)).get("status") or {}
+        self._refused_at = self._refused_at or datetime.now(UTC)
+        condition = Condition(
+            type="SealingKeyAccepted",
+            status="False",
+            reason="KeyPinned",
+            message=f"this node's key is not the one that its report pins, as after a new set-up; check that, then run:"
+            f" kubectl -n {self._namespace} delete edgereport {self._node}",
+            last_transition_time=self._refused_at,
+        )
+        status = report.status.model_copy(
+            update={"sealing_key": there.get("sealingKey"), "conditions": (*report.status.conditions, condition)}
+        )
+        return report.model_copy(update={"status": status})
 
     async def secret(self, name: str) -> Object:
         """See `Cluster`."""

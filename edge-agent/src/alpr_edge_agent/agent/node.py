@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ import structlog
 from alpr_edge_agent.agent.capacity import capacity_of, cores_for_pipeline
 from alpr_edge_agent.agent.cluster import Cluster, opened
 from alpr_edge_agent.agent.credentials import CredentialKeeper
+from alpr_edge_agent.agent.disk import DiskGauge
+from alpr_edge_agent.agent.gate_keeper import GateKeeper
 from alpr_edge_agent.agent.intake import Intake
 from alpr_edge_agent.agent.link import Link, run_link
 from alpr_edge_agent.agent.model_keeper import ModelKeeper, models_condition
@@ -33,6 +36,7 @@ from alpr_kubernetes import NoConnection, connect
 from alpr_schemas.resources import EdgeReport
 
 log = structlog.get_logger(__name__)
+END_WITHIN_S = 10.0
 OpenCluster = Callable[[], AbstractAsyncContextManager[Cluster]]
 
 
@@ -46,6 +50,8 @@ class NodeAgent:
     intake: Intake
     link: Link
     models: ModelKeeper
+    gates: GateKeeper
+    disk: DiskGauge
     on_gpu: bool = False
     _last: EdgeReport | None = field(default=None)
 
@@ -70,11 +76,13 @@ class NodeAgent:
 
     def _facts(self, pipeline: PipelineStatus | None) -> NodeFacts:
         news = self.models.news
+        score = news.result.score if news.result is not None else None
         return NodeFacts(
             agent_version=metadata.version("alpr-edge-agent"),
+            gates=self.gates.look(pipeline, score, time.monotonic()),
             sealing_key=self.key.public,
             capacity=capacity_of(news.result, self.settings, on_gpu=self.on_gpu),
-            conditions=(self.intake.condition, models_condition(news, pipeline)),
+            conditions=(self.intake.condition, models_condition(news, pipeline), self.disk.condition),
             login_problems=self.intake.credentials.problems,
         )
 
@@ -87,9 +95,19 @@ def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCl
     intake.recover()
     link = Link(open_cluster or _real_cluster(settings), intake, ContactWriter(folder.contact))
     log.info("node_agent_started", node=settings.node_name, namespace=settings.namespace, key_id=key.id)
-    on_gpu = PipelineSettings(data=settings.data).detector.backend != "onnx"
-    book = TrialBook(folder.trials, fingerprint(cores_for_pipeline(settings)))
-    NodeAgent(settings, folder, key, intake, link, ModelKeeper(folder, settings, book), on_gpu).run(stop)
+    pipeline = PipelineSettings(data=settings.data)
+    agent = NodeAgent(
+        settings=settings,
+        folder=folder,
+        key=key,
+        intake=intake,
+        link=link,
+        models=ModelKeeper(folder, settings, TrialBook(folder.trials, fingerprint(cores_for_pipeline(settings)))),
+        gates=GateKeeper(folder.read_record, pipeline.max_fps),
+        disk=DiskGauge(folder.root),
+        on_gpu=pipeline.detector.backend != "onnx",
+    )
+    agent.run(stop)
 
 
 def _real_cluster(settings: NodeSettings) -> OpenCluster:
@@ -112,13 +130,13 @@ def _thread(name: str, work: Callable[[], None], end: Callable[[], None], stop: 
             failed.append(e)
             stop.set()
 
-    thread = threading.Thread(target=guarded, name=name)
+    thread = threading.Thread(target=guarded, name=name, daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
         end()
-        thread.join()
+        thread.join(END_WITHIN_S)  # a fetch from a server that fell silent ends by its own time-out, and need not
     if failed:
         raise failed[0]

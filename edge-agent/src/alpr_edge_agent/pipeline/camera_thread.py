@@ -23,7 +23,12 @@ FILE_RETRY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ThreadParts:
-    """What a camera's thread works with; `once`: a file that cannot be read is not tried again."""
+    """What a camera's thread works with.
+
+    Attributes:
+        once: a file that cannot be read is not tried again.
+        rank: whose turn it is when several want to connect: the lower one's.
+    """
 
     make_source: Callable[[], Source]
     mailbox: Mailbox
@@ -31,6 +36,7 @@ class ThreadParts:
     pacer: Pacer
     stop: threading.Event
     once: bool = False
+    rank: int = 0
 
 
 class CameraThread(threading.Thread):
@@ -68,7 +74,7 @@ class CameraThread(threading.Thread):
         return not failed or self._parts.once or self._parts.stop.wait(FILE_RETRY_S)
 
     def _keep_connected(self, source: Source) -> bool:
-        while not self._parts.pacer.wait(self._parts.stop):
+        while not self._parts.pacer.wait(self._parts.stop, self._parts.rank):
             refused = False
             try:
                 if (feed := source.open()) is not None:

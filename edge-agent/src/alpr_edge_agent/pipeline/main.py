@@ -33,7 +33,7 @@ def run_process(settings: PipelineSettings, backends: Backends | None = None) ->
 
 
 @click.command("pipeline")
-@click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True, help="The node's folder.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="The node's folder. [/var/lib/alpr]")
 @click.option("--once", is_flag=True, help="End when every camera has ended.")
 @click.option("--metrics-port", type=click.IntRange(0, 65535), default=None, help="0 serves no metrics. [8001]")
 @click.option("--metrics-host", default=None, help="Address of the metrics. [127.0.0.1]")

@@ -24,7 +24,6 @@ from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.outbox import Outbox
 from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_edge_agent.passes.analysis import AnalysisSettings
-from alpr_edge_agent.pipeline.applied import Applied
 from alpr_edge_agent.pipeline.camera_run import Analysis, CameraRun, RunParts
 from alpr_edge_agent.pipeline.camera_thread import CameraThread, ThreadParts
 from alpr_edge_agent.pipeline.engines import EngineRoom
@@ -39,6 +38,7 @@ from alpr_edge_agent.pipeline.roster import Roster
 from alpr_edge_agent.pipeline.settings import PipelineSettings
 from alpr_edge_agent.pipeline.status import StatusBoard
 from alpr_edge_agent.pipeline.status_writer import StatusWriter
+from alpr_edge_agent.pipeline.steering import Shared, Steering
 from alpr_edge_agent.pipeline.writer import Writer
 from alpr_edge_agent.recognize import Recognizer, open_recognizer
 from alpr_edge_agent.sources import Login, OpenDecoder, Surroundings, open_source
@@ -84,16 +84,6 @@ class Backends:
     watch: Watch | None = None
     on_plate: Callable[[PlateEvent], None] | None = None
     probation_s: float = quarantine.PROBATION_S
-
-
-@dataclass(slots=True)
-class _Shared:
-    """What all cameras of one life share; `origin` without a camera."""
-
-    marks: Marks
-    outbox: Outbox
-    origin: Origin
-    pacer: Pacer
 
 
 @dataclass(slots=True)
@@ -156,7 +146,7 @@ class _Process:
             )
         )
         origin = Origin(spec.site, spec.node_name, "", "", engines.detector.digest, engines.recognizer.digest)
-        shared = _Shared(marks, outbox, origin, Pacer(spec.connect_per_second))
+        shared = Shared(marks, outbox, origin, Pacer(spec.connect_per_second))
         start = partial(self._start_camera, shared)
         roster = Roster(
             pipeline,
@@ -166,7 +156,8 @@ class _Process:
             gone=marks.release,
             probation_s=self.backends.probation_s,
         )
-        self._loop(pipeline, roster, writer, status, partial(self._swap, room, pipeline, shared, status))
+        orders = Orders(self.folder, self.board)
+        self._loop(pipeline, roster, writer, Steering(orders, room, pipeline, roster, shared, status))
         return self._end(pipeline, roster, writer, outbox, status)
 
     def _first_assignment(self) -> AssignmentSpec | None:
@@ -203,7 +194,7 @@ class _Process:
         if orphans := sweep(self.folder.spool, waiting):
             log.info("orphaned_pictures_deleted", pictures=orphans)
 
-    def _start_camera(self, shared: _Shared, camera: AssignedCamera, login: Login | None) -> CameraRun:
+    def _start_camera(self, shared: Shared, camera: AssignedCamera, login: Login | None) -> CameraRun:
         stop = threading.Event()
         mailbox = Mailbox(self.work, stop)
         around = Surroundings(
@@ -216,13 +207,14 @@ class _Process:
             guard=partial(shared.marks.guard, camera.name, "decode"),
         )
         make_source = partial(open_source, camera, login, around)
-        parts = ThreadParts(make_source, mailbox, self.board, shared.pacer, stop, self.settings.once)
+        rank = shared.ranks.get(camera.name, 0)
+        parts = ThreadParts(make_source, mailbox, self.board, shared.pacer, stop, self.settings.once, rank)
         thread = CameraThread(camera.name, parts)
         run = CameraRun(camera, thread, mailbox, stop, self._run_parts(shared, camera.name))
         thread.start()
         return run
 
-    def _run_parts(self, shared: _Shared, camera: str) -> RunParts:
+    def _run_parts(self, shared: Shared, camera: str) -> RunParts:
         return RunParts(
             new_analysis=self.backends.new_analysis,
             origin=replace(shared.origin, camera=camera),
@@ -232,48 +224,21 @@ class _Process:
             analyses=self.analyses,
         )
 
-    def _loop(
-        self, pipeline: Pipeline, roster: Roster, writer: Writer, status: StatusWriter, swap: Callable[[], None]
-    ) -> None:
-        orders, applied = Orders(self.folder, self.board), Applied()
+    def _loop(self, pipeline: Pipeline, roster: Roster, writer: Writer, steering: Steering) -> None:
         looked_s = float("-inf")
         while not self.stop.is_set() and writer.failed is None:
             self.work.clear()
             busy = pipeline.turn()
             if time.monotonic() - looked_s >= LOOK_EVERY_S:
                 looked_s = time.monotonic()
-                swap()
-                self._look(orders, roster, status, applied)
+                steering.look()
             elif self.settings.once and not busy and roster.ended:
-                status.finished = True
+                steering.status.finished = True
                 return
             if not busy:
                 self.work.wait(IDLE_S)
         if writer.failed is not None:
             raise writer.failed
-
-    @staticmethod
-    def _swap(room: EngineRoom, pipeline: Pipeline, shared: _Shared, status: StatusWriter) -> None:
-        engines = room.changed()
-        if engines is None:
-            return
-        pipeline.use(engines.detector, engines.recognizer)
-        shared.origin = replace(
-            shared.origin, detector_digest=engines.detector.digest, reader_digest=engines.recognizer.digest
-        )
-        status.models = engines.applied
-        log.info("models_swapped", models=engines.applied.wire())
-
-    @staticmethod
-    def _look(orders: Orders, roster: Roster, status: StatusWriter, applied: Applied) -> None:
-        news = orders.changed()
-        if news is None:
-            roster.admit()
-        else:
-            assignment, logins = news
-            roster.apply({camera.name: camera for camera in assignment.spec.cameras}, logins)
-            applied.begun(assignment.spec.revision, time.monotonic())
-        status.applied_revision = applied.revision(time.monotonic(), let_go=roster.let_go)
 
     def _end(self, pipeline: Pipeline, roster: Roster, writer: Writer, outbox: Outbox, status: StatusWriter) -> int:
         roster.stop_all()

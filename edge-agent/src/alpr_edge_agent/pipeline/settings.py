@@ -32,7 +32,7 @@ class PipelineSettings(BaseSettings):
         env_prefix="ALPR_PIPELINE_", env_nested_delimiter="__", extra="forbid", frozen=True, protected_namespaces=()
     )
 
-    data: Path
+    data: Path = Path("/var/lib/alpr")
     agent_id: str = ""
     once: bool = False
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 8001

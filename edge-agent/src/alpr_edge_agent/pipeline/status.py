@@ -25,6 +25,7 @@ class CameraHealth(BaseModel):
         reason: plain words with what to do, where something is wrong; it holds no address and no password.
         since: when `state` began.
         decoded, analysed, dropped, plates: frames, frames, frames and readings since this process began.
+        passes, passes_read: vehicles that went by since then, and those of them whose plate was read.
         fps: decoded frames a second over the last seconds.
     """
 
@@ -38,6 +39,8 @@ class CameraHealth(BaseModel):
     analysed: int = 0
     dropped: int = 0
     plates: int = 0
+    passes: int = 0
+    passes_read: int = 0
     fps: float = 0.0
     last_frame_at: datetime | None = None
     last_read_at: datetime | None = None
@@ -78,6 +81,8 @@ class _Record:
     analysed: int = 0
     dropped: int = 0
     plates: int = 0
+    passes: int = 0
+    passes_read: int = 0
     last_frame_at: datetime | None = None
     last_read_at: datetime | None = None
     rate: tuple[float, int, float] = (0.0, 0, 0.0)  # (window began, decoded then, fps of the last window)
@@ -114,7 +119,7 @@ class StatusBoard:
         self.changed.set()
 
     def count(self, camera: str, **what: int) -> None:
-        """Add to `decoded`, `analysed`, `dropped`, `plates`."""
+        """Add to `decoded`, `analysed`, `dropped`, `plates`, `passes`, `passes_read`."""
         with self._lock:
             record = self._records.get(camera)
             for name, amount in what.items() if record else ():
@@ -176,6 +181,8 @@ def _health(name: str, record: _Record, now_s: float) -> CameraHealth:
         analysed=record.analysed,
         dropped=record.dropped,
         plates=record.plates,
+        passes=record.passes,
+        passes_read=record.passes_read,
         fps=round(fps, 2),
         last_frame_at=record.last_frame_at,
         last_read_at=record.last_read_at,

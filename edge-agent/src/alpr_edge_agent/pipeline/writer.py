@@ -139,6 +139,7 @@ class Writer:
             if self.on_plate is not None:
                 self.on_plate(plate)
         for vehicle in vehicles:
+            self._board.count(vehicle.camera_id, passes=1, passes_read=int(vehicle.plate_event_id is not None))
             self._metrics.published(vehicle.camera_id, "vehicle")
 
 
