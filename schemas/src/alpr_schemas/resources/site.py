@@ -196,7 +196,10 @@ class RolloutStatus(Model):
         step: the wave that runs, from 0.
         updated: nodes that have the new state.
         step_started_at: when the nodes of this step had all changed; its soak counts from there.
+        changed_at: when a node was last told to change, or came up changed.
         failed_digest: a state that broke a gate; it is not tried again until the spec changes.
+        from_state: the state before, packed, so that it can be written again (`alpr_operator.rollout.Target`); to_state:
+            the state that nodes are getting.
     """
 
     phase: Literal["Idle", "Progressing", "Waiting", "RolledBack"] = "Idle"
@@ -207,7 +210,10 @@ class RolloutStatus(Model):
     total: int = 0
     started_at: datetime | None = None
     step_started_at: datetime | None = None
+    changed_at: datetime | None = None
     failed_digest: str | None = Field(default=None, max_length=80)
+    from_state: str | None = Field(default=None, max_length=65536)
+    to_state: str | None = Field(default=None, max_length=65536)
     message: str = Field(default="", max_length=1024)
 
 
