@@ -52,6 +52,9 @@ class Cluster(Protocol):
     def get(self, *kinds: str, target: Target | None = None, name: str | None = None) -> list[Object]:
         """All objects of `kinds` in the target, or those called `name`. Raises KubeError."""
 
+    def names(self, kind: str) -> list[str]:
+        """The names alone, soon or not at all. Raises KubeError."""
+
     def patch(self, kind: str, name: str, namespace: str | None, change: Mapping[str, Any], *, dry_run: bool) -> None:
         """Merge `change` into one object. Raises KubeError."""
 
@@ -78,6 +81,11 @@ class Kubectl:
         arguments += [f"--field-selector=metadata.name={name}"] if name else []
         found = json.loads(self._run(arguments) or "{}")
         return list(found.get("items") or ())
+
+    def names(self, kind: str) -> list[str]:
+        """See Cluster."""
+        found = self._run(["get", kind, "-o", "name", "--request-timeout=3s", *_scope(self.target)])
+        return [line.rpartition("/")[2] for line in found.splitlines()]
 
     def patch(self, kind: str, name: str, namespace: str | None, change: Mapping[str, Any], *, dry_run: bool) -> None:
         """See Cluster."""

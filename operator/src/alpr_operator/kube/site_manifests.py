@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from alpr_operator.kube.kubectl import Object
+
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,13 @@ class NewSite:
     operator_namespace: str = "alpr-system"
     timezone: str | None = None
     display_name: str | None = None
+
+
+def name_problem(name: str) -> str:
+    """Why `name` cannot name a site and its namespace; empty where it can."""
+    if _NAME.fullmatch(name):
+        return ""
+    return f"{name!r} cannot name a site; use 1 to 63 of a-z, 0-9 and '-', with a letter or digit at both ends"
 
 
 def manifests(site: NewSite, *, access_only: bool = False) -> list[Object]:

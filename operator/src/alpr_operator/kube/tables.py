@@ -71,20 +71,15 @@ def styled(text: str, tone: Tone) -> Text:
     return Text(text, style=_STYLES[tone])
 
 
-def print_sheet(sheet: Sheet, out: Console) -> None:
-    """Print a table, without blanks at the ends of lines."""
-    if out.is_terminal:
-        out.print(table_of(sheet))
-        return
+def drawn(sheet: Sheet | None, sentences: Sequence[Sentence] = ()) -> str:
+    """A table and the sentences below it, as text for standard output: with colour only if somebody looks there."""
+    out = console()
     with out.capture() as captured:
-        out.print(table_of(sheet))
-    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
-
-
-def print_sentences(sentences: Sequence[Sentence], out: Console) -> None:
-    """Print lines of prose."""
-    for sentence in sentences:
-        out.print(styled(sentence.text, sentence.tone))
+        if sheet is not None:
+            out.print(table_of(sheet))
+        for sentence in sentences:
+            out.print(styled(sentence.text, sentence.tone))
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def as_json(rows: Any) -> str:
