@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from pathlib import Path
 from uuid import uuid4
+
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -30,3 +34,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sweep_leftovers(folder: Path, older_than_s: float = 60.0) -> int:
+    """Delete what a loss of power left of `write_durably` in `folder`; how many files that were."""
+    swept = 0
+    for path in folder.iterdir():
+        if _LEFTOVER.fullmatch(path.name) and time.time() - path.stat().st_mtime > older_than_s:
+            path.unlink(missing_ok=True)
+            swept += 1
+    return swept

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from alpr_edge_agent.agent.credentials import CredentialKeeper, secret_names
 from alpr_edge_agent.assignment import read_assignment, write_assignment
+from alpr_edge_agent.durable import sweep_leftovers
 from alpr_edge_agent.errors import AssignmentUnreadable
 from alpr_edge_agent.folder import EdgeFolder
 from alpr_schemas.resources import Condition, EdgeAssignment
@@ -53,6 +54,7 @@ class Intake:
     def recover(self) -> None:
         """After a start: bring the credentials in line with the assignment on disk; a full disk is only said."""
         try:
+            sweep_leftovers(self._folder.root)
             self.credentials.refresh()
         except OSError as e:
             log.warning("credentials_not_written", error=e.strerror)
