@@ -151,6 +151,8 @@ def _s3(url: str, offset: int) -> tuple[int, Chunks]:
         if offset >= size:
             return offset, iter(())
         found = obstore.get(store, key, options={"range": {"offset": offset}})
+    except FileNotFoundError:
+        raise FetchFailed(f"{_shown(url)}: there is no such object in the bucket; correct url") from None
     except (BaseError, OSError) as e:
         raise FetchFailed(f"{_shown(url)}: {type(e).__name__}; are AWS_ENDPOINT_URL and the keys right?") from e
     return offset, _s3_pieces(url, found)
