@@ -6,9 +6,10 @@ Rules, in the order in which they win:
 2. **Never above capacity.** A ready node never holds more than its units nor more than `max_cameras`; where its units
    shrink, the lowest priority goes at once (`shed`), whatever the moves a minute are. New placements keep to
    `units x (100 - reserve) / 100`; a camera that is held stays although the reserve is touched.
-3. **Sticky.** A held camera stays, unless its node is gone, lost for longer than `failover_after`, draining, not its pin,
-   or does not fit its selector. It leaves only when another node has a place for it: until then it stays where it
-   is and `Plan.unplaced` says why. Only a node that is gone cannot keep it.
+3. **Sticky.** A held camera stays, unless its node is gone, lost for longer than `failover_after`, draining, not its
+   pin, or does not fit its selector. It leaves only when another node has a place for it: until then it stays where
+   it is and `Plan.unplaced` says why. Only a node that is gone cannot keep it. A node that is not ready but not lost
+   either keeps all it has: it could not acknowledge a release.
 4. **Priority.** Who needs a place gets one by priority (high first), cost (high first), name. Where there is none, a
    camera displaces cameras of strictly lower priority, the lowest first, at a place where the least important suffer.
 5. **Choice.** Spread takes the node with the largest free share after the placement, Pack the smallest gap that fits;

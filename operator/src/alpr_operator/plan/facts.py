@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-Why = Literal["failover", "gone", "drain", "pin", "selector", "shed", "displaced", "rebalance", "disabled"]
+Why = Literal["failover", "gone", "drain", "pin", "selector", "shed", "displaced", "rebalance"]
 ReasonCode = Literal[
     "InsufficientCapacity", "NoNode", "PinnedNodeMissing", "SelectorMatchesNothing", "Releasing", "Disabled"
 ]
