@@ -71,8 +71,18 @@ def test_a_renewed_token_is_kept_for_a_while(tmp_path):
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, Refused), (401, Forbidden), (403, Forbidden), (404, NotFound), (409, Conflict), (410, Expired)]
-    + [(422, Refused), (429, Throttled), (500, Unavailable), (503, Unavailable)],
+    [
+        (400, Refused),
+        (401, Forbidden),
+        (403, Forbidden),
+        (404, NotFound),
+        (409, Conflict),
+        (410, Expired),
+        (422, Refused),
+        (429, Throttled),
+        (500, Unavailable),
+        (503, Unavailable),
+    ],
 )
 def test_each_answer_has_its_error(status, kind):
     error = error_of(status, b'{"kind": "Status", "reason": "Why", "message": "because"}')

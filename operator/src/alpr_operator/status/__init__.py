@@ -1,0 +1,1 @@
+"""What statuses say: pure functions of what is seen and planned."""
