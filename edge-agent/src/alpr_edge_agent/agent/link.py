@@ -23,7 +23,6 @@ from alpr_edge_agent.contact import ContactWriter
 from alpr_kubernetes import ApiError, Change, Changed, Failed, Listed, NotFound, Object
 from alpr_schemas.resources import CameraState, EdgeReport, seconds
 
-WITHDRAW_AFTER_S = 30.0
 MOST_QUIET_S = 60.0
 ASK_LOOK_S = 1.0
 log = structlog.get_logger(__name__)
@@ -42,7 +41,7 @@ class Link:
     intake: Intake
     contact: ContactWriter
     cadence: Cadence = field(default_factory=Cadence)
-    withdraw_after_s: float = WITHDRAW_AFTER_S
+    withdraw_after_s: float = 30.0
     clock: Callable[[], float] = time.monotonic
     _loop: asyncio.AbstractEventLoop | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)

@@ -19,6 +19,7 @@ from alpr_edge_agent.agent.disk import DiskGauge
 from alpr_edge_agent.agent.gate_keeper import GateKeeper
 from alpr_edge_agent.agent.intake import Intake
 from alpr_edge_agent.agent.link import Link, run_link
+from alpr_edge_agent.agent.metrics import serve_metrics
 from alpr_edge_agent.agent.model_keeper import ModelKeeper, models_condition
 from alpr_edge_agent.agent.node_key import NodeKey, node_key
 from alpr_edge_agent.agent.report import NodeFacts, aged, first_report, report_of
@@ -93,8 +94,14 @@ def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCl
     key = node_key(folder.node_key)
     intake = Intake(folder, CredentialKeeper(folder, key))
     intake.recover()
-    link = Link(open_cluster or _real_cluster(settings), intake, ContactWriter(folder.contact))
+    link = Link(
+        open_cluster or _real_cluster(settings),
+        intake,
+        ContactWriter(folder.contact),
+        withdraw_after_s=settings.withdraw_after_s,
+    )
     log.info("node_agent_started", node=settings.node_name, namespace=settings.namespace, key_id=key.id)
+    serve_metrics(settings.metrics_host, settings.metrics_port)
     pipeline = PipelineSettings(data=settings.data)
     agent = NodeAgent(
         settings=settings,

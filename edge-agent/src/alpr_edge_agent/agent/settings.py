@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, NonNegativeFloat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from alpr_schemas.resources import Name
@@ -23,7 +23,9 @@ class NodeSettings(BaseSettings):
         model_bytes: a model that is larger is not fetched.
         self_test_score: models that read a smaller share of the trial's plates are not run.
         pipeline_cores: processor cores that the pipeline may use; left out, all of the node's.
-        metrics_port: 0 serves none.
+        withdraw_after_s: so long after its assignment was deleted the node lets its cameras go.
+        withdraw_after_s: NonNegativeFloat = 30.0
+    metrics_port: 0 serves none.
     """
 
     model_config = SettingsConfigDict(
@@ -37,5 +39,6 @@ class NodeSettings(BaseSettings):
     model_bytes: Annotated[int, Field(ge=1)] = 500_000_000
     self_test_score: Share = 0.7
     pipeline_cores: Annotated[float, Field(gt=0)] | None = None
+    withdraw_after_s: NonNegativeFloat = 30.0
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     metrics_host: str = "127.0.0.1"
