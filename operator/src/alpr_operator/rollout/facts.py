@@ -56,7 +56,7 @@ class RolloutNode:
         models: the digest of `Target.models` that its report satisfies; None where it has not reported.
         gates: what its report says.
         since: when it came to run what it runs (its pod became ready, at the latest); None where that is not known.
-        offline_since: when it stopped being ready.
+        offline_since: when it stopped being ready; ready_since: when it last became ready.
         pulled: False keeps it out of waves until its image is there.
         problem: why it does not take what it was told, from its report; it fails the rollout.
     """
@@ -71,8 +71,18 @@ class RolloutNode:
     gates: ReportedGates | None = field(default=None)
     since: datetime | None = None
     offline_since: datetime | None = None
+    ready_since: datetime | None = None
     pulled: bool = True
     problem: str | None = None
+
+    def runs(self, target: Target) -> bool:
+        """Whether it is up with `target`."""
+        return self.has_pod_of(target) and self.pod_ready and self.models == target.models
+
+    def has_pod_of(self, target: Target) -> bool:
+        """Whether its pod is that of `target`, ready or not; always so where `target` does not know its class."""
+        wanted = target.workloads.get(self.node_class)
+        return wanted is None or self.workload == wanted
 
     @property
     def fresh(self) -> bool:
@@ -86,12 +96,14 @@ class Step:
 
     Attributes:
         state: the new `status.rollout`.
-        template: whose pod templates the DaemonSets must have, of `wanted` or of `old`; written before `restart`.
-        old: the state before; None where it is not known: `models` then says "new" for all.
-        models: node → whose models its EdgeAssignment must tell.
+        template: whose pod templates the DaemonSets must have, of `wanted` or of `old` (where `old` knows the class);
+            to be written before `restart`.
+        old: the state before; None where it is not known, and then nothing here says "old".
+        models: node → whose models its EdgeAssignment must tell; a node that is not in it keeps what it was told.
         restart: nodes whose pod is to be deleted.
         next_at: when time alone makes another look worth while.
-        breach: what went wrong in this very pass, with numbers; `state.message` keeps it.
+        breach: what goes wrong in this very pass, with numbers; `state.message` keeps it. Where nothing rolls back by
+            itself it is told again in each pass.
     """
 
     state: RolloutStatus
