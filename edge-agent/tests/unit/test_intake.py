@@ -1,4 +1,5 @@
 import errno
+from datetime import UTC, datetime
 
 import pytest
 
@@ -6,9 +7,13 @@ from alpr_edge_agent.agent import intake as module
 from alpr_edge_agent.agent.credentials import CredentialKeeper
 from alpr_edge_agent.agent.intake import Intake, withdrawn
 from alpr_edge_agent.agent.node_key import node_key
+from alpr_edge_agent.agent.report import NodeFacts, first_report, report_of
 from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.errors import AssignmentUnreadable
 from alpr_edge_agent.folder import EdgeFolder
+from alpr_schemas.resources import EdgeReport
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def raw(revision=1, **spec):
@@ -82,3 +87,13 @@ def test_nothing_to_withdraw_is_fine(intake, folder):
     intake.withdraw()
     with pytest.raises(AssignmentUnreadable):
         read_assignment(folder.assignment)
+
+
+def test_a_node_may_have_a_long_name(intake, folder):
+    name = "n" + "-x." * 80 + "n"
+    raw_assignment = raw(2, nodeName=name)
+    raw_assignment["metadata"]["name"] = name
+    intake.take(raw_assignment)
+    kept = read_assignment(folder.assignment)
+    for report in (report_of(kept, None, NOW), first_report(name, None, NodeFacts())):
+        assert EdgeReport.model_validate(report.wire()).metadata.name == name

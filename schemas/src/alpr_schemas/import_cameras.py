@@ -82,13 +82,20 @@ def source_of(address: str) -> tuple[Source, Credentials | None]:
     match = _SCHEME.match(bare)
     if match is None:
         scheme = "usb" if bare.startswith("/dev/") else "file"
-        bare = f"{scheme}://{bare if scheme == 'usb' else Path(bare).expanduser().resolve()}"
+        bare = f"{scheme}://{bare if scheme == 'usb' else _absolute(bare)}"
         return Source(protocol=_PROTOCOLS[scheme], url=bare), None
     protocol = _PROTOCOLS.get(match["scheme"].lower())
     if protocol is None:
         known = ", ".join(f"{scheme}://" for scheme in _PROTOCOLS)
         raise ValueError(f"{match['scheme']}:// is no source we can read; use one of {known}, a device or a path")
     return Source(protocol=protocol, url=bare), credentials
+
+
+def _absolute(path: str) -> Path:
+    try:
+        return Path(path).expanduser().resolve()
+    except RuntimeError:
+        raise ValueError(f"{path.split('/')[0]}: there is no such user on this machine; give the whole path") from None
 
 
 def resource_name(text: str) -> str:

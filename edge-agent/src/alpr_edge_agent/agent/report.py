@@ -15,7 +15,6 @@ from alpr_schemas.resources import (
     Condition,
     EdgeAssignment,
     EdgeReport,
-    Metadata,
     ReportedCamera,
     ReportedGates,
     ReportStatus,
@@ -59,7 +58,7 @@ def report_of(
         cameras=_cameras(assignment, pipeline, now, facts.login_problems),
         conditions=(_pipeline_condition(running=pipeline is not None), *facts.conditions),
     )
-    return EdgeReport(metadata=Metadata(name=assignment.spec.node_name), status=status)
+    return _report(assignment.spec.node_name, status)
 
 
 def first_report(node: str, pipeline: PipelineStatus | None, facts: NodeFacts) -> EdgeReport:
@@ -71,7 +70,11 @@ def first_report(node: str, pipeline: PipelineStatus | None, facts: NodeFacts) -
         capacity=facts.capacity,
         conditions=(_pipeline_condition(running=pipeline is not None), *facts.conditions),
     )
-    return EdgeReport(metadata=Metadata(name=node), status=status)
+    return _report(node, status)
+
+
+def _report(node: str, status: ReportStatus) -> EdgeReport:
+    return EdgeReport.model_validate({"metadata": {"name": node}, "status": status})
 
 
 def _cameras(

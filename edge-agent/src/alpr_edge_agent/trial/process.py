@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -29,7 +30,8 @@ def run_trial(data: Path, pair: ChosenModels, ended: Callable[[float], bool]) ->
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         out, err = _output(process, lambda: ended(0.0) or time.monotonic() > deadline)
     if process.returncode < 0:
-        raise TrialFailed(f"the trial's process was ended by signal {-process.returncode}")
+        hint = "; was it out of memory? Raise the agent's memory limit" if process.returncode == -signal.SIGKILL else ""
+        raise TrialFailed(f"the trial's process was ended by signal {-process.returncode}{hint}")
     if process.returncode:
         raise TrialFailed(_last_line(err) or f"the trial's process ended with {process.returncode}")
     try:

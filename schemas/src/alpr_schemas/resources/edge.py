@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from alpr_schemas.resources.camera import Analytics, Source, Stream
-from alpr_schemas.resources.meta import API_VERSION, Condition, Digest, Duration, Metadata, Model, Name, NodeName, Share
+from alpr_schemas.resources.meta import (
+    API_VERSION,
+    Condition,
+    Digest,
+    Duration,
+    Metadata,
+    Model,
+    Name,
+    NodeName,
+    Share,
+    node_metadata,
+)
 from alpr_schemas.resources.site import ModelRef
 
 
@@ -116,7 +127,7 @@ class EdgeAssignment(Model):
 
     api_version: Literal["ovr-alpr.io/v1alpha1"] = API_VERSION
     kind: Literal["EdgeAssignment"] = "EdgeAssignment"
-    metadata: Metadata
+    metadata: Annotated[Metadata, BeforeValidator(node_metadata)]
     spec: AssignmentSpec
 
 
@@ -182,5 +193,5 @@ class EdgeReport(Model):
 
     api_version: Literal["ovr-alpr.io/v1alpha1"] = API_VERSION
     kind: Literal["EdgeReport"] = "EdgeReport"
-    metadata: Metadata
+    metadata: Annotated[Metadata, BeforeValidator(node_metadata)]
     status: ReportStatus = ReportStatus()

@@ -77,6 +77,17 @@ class Metadata(Model):
     annotations: dict[str, str] = Field(default_factory=dict)
 
 
+class _NodeMetadata(Metadata):
+    name: NodeName
+
+
+def node_metadata(metadata: object) -> object:
+    """The Metadata in a mapping, of an object that is named as its Node: such names may have 253 characters."""
+    if not isinstance(metadata, dict):
+        return metadata
+    return Metadata.model_construct(**dict(_NodeMetadata.model_validate(metadata)))
+
+
 class Condition(Model):
     """A Kubernetes condition."""
 
