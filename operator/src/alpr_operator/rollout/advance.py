@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from alpr_operator.rollout.facts import RolloutNode, Side, Step, Target
+from alpr_operator.rollout.facts import Models, RolloutNode, Step, Target
 from alpr_operator.rollout.progress import progress
 from alpr_operator.rollout.waves import free_restarts, other_pods, restarts
 from alpr_operator.rollout.windows import is_open, next_opening
@@ -96,18 +96,17 @@ def _catch_up(
     behind = [node for node in nodes if not node.runs(wanted)]
     opens = next_opening(policy.windows, timezone, now)
     late = [node for node in behind if node.ready and not node.fresh]
-    models: dict[str, Side] = {node.name: "new" for node in nodes if node.fresh}
-    down: tuple[str, ...] = ()
-    if is_open(policy.windows, timezone, now):
-        down = restarts(late, wanted, free_restarts(nodes, wanted, policy))
-        models |= {node.name: "new" for node in late if node.has_pod_of(wanted)}
+    may_change = is_open(policy.windows, timezone, now)
+    down = restarts(late, wanted, free_restarts(nodes, wanted, policy)) if may_change else ()
+    changing = [node for node in late if may_change and node.has_pod_of(wanted)]
+    due = {node.name for node in nodes if node in changing or node.fresh or node.told_models == wanted.models}
     offline = sum(not node.ready for node in behind)
     message = f"{offline} offline {'node follows' if offline == 1 else 'nodes follow'} on return" if offline else ""
     return Step(
         state=_with(state, updated=len(nodes) - len(behind), total=len(nodes), message=message),
         template="new",
         old=Target.unpack(state.from_state),
-        models=models,
+        models={node.name: "new" if node.name in due else "kept" for node in nodes},
         restart=down,
         next_at=opens if late and opens != now else None,
         breach=None,
@@ -141,10 +140,12 @@ def _roll(
 
 def _models(
     told: Sequence[RolloutNode], wanted: Target, old: Target | None, nodes: Sequence[RolloutNode]
-) -> Mapping[str, Side]:
-    """Nodes that are told get the new models as soon as their pod is the new one; new nodes start with the old."""
-    models: dict[str, Side] = {node.name: "old" if old else "new" for node in nodes if node.told_models is None}
-    return models | {node.name: "new" for node in told if node.has_pod_of(wanted)}
+) -> Mapping[str, Models]:
+    """Nodes that are told get the new models once their pod is the new one; the others have, or start on, the old."""
+    other: Models = "old" if old is not None else "kept"
+    models = {node.name: "new" if node.fresh and old is None else other for node in nodes}
+    due = [node for node in told if node.has_pod_of(wanted) or node.told_models == wanted.models]
+    return models | {node.name: "new" for node in due}
 
 
 def _rolled_back(state: RolloutStatus, wanted: Target, message: str) -> RolloutStatus:
@@ -161,7 +162,7 @@ def _go_back(
     """Every node gets the state before; offline ones find it when they are back."""
     old = Target.unpack(state.from_state)
     if old is None:  # the caller sees to it that this is known; without it there is nothing to do
-        return Step(state, "new", None, {}, (), None, breach)
+        return Step(state, "new", None, {node.name: "kept" for node in nodes}, (), None, breach)
     known = [node for node in nodes if node.node_class in old.workloads]
     behind = [node for node in known if not node.runs(old)]
     counted = _with(_counted(state, wanted, nodes), step_started_at=None)

@@ -11,6 +11,7 @@ from typing import Literal
 from alpr_schemas.resources import ReportedGates, RolloutStatus
 
 Side = Literal["new", "old"]
+Models = Literal["new", "old", "kept"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class Step:
         template: whose pod templates the DaemonSets must have, of `wanted` or of `old` (where `old` knows the class);
             to be written before `restart`.
         old: the state before; None where it is not known, and then nothing here says "old".
-        models: node → whose models its EdgeAssignment must tell; a node that is not in it keeps what it was told.
+        models: every node → whose models its EdgeAssignment must tell; "kept" leaves there what stands there (a node
+            that is to catch up, but is offline, or whose window is closed).
         restart: nodes whose pod is to be deleted.
         next_at: when time alone makes another look worth while.
         breach: what goes wrong in this very pass, with numbers; `state.message` keeps it. Where nothing rolls back by
@@ -109,7 +111,7 @@ class Step:
     state: RolloutStatus
     template: Side
     old: Target | None
-    models: Mapping[str, Side]
+    models: Mapping[str, Models]
     restart: tuple[str, ...]
     next_at: datetime | None
     breach: str | None

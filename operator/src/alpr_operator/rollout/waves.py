@@ -91,9 +91,10 @@ def ranks(nodes: Sequence[RolloutNode], wanted: Target, old: Target | None, now:
 
 def was_told(node: RolloutNode, wanted: Target, old: Target | None) -> bool:
     """Whether `node` has begun to change: by its pod, or, where only models change, by its assignment."""
+    told_models = node.told_models == wanted.models and other_models(wanted, old)
     if other_pods(node, wanted, old):
-        return node.has_pod_of(wanted)
-    return node.told_models == wanted.models
+        return node.has_pod_of(wanted) or (node.workload is None and told_models)
+    return told_models
 
 
 def _is_at(node: RolloutNode, target: Target | None) -> bool:
