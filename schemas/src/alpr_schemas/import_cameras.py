@@ -95,7 +95,8 @@ def _absolute(path: str) -> Path:
     try:
         return Path(path).expanduser().resolve()
     except RuntimeError:
-        raise ValueError(f"{path.split('/', maxsplit=1)[0]}: there is no such user on this machine; give the whole path") from None
+        user = path.split("/", maxsplit=1)[0]
+        raise ValueError(f"{user}: there is no such user on this machine; give the whole path") from None
 
 
 def resource_name(text: str) -> str:
