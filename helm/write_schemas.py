@@ -72,7 +72,7 @@ def operator_schema() -> Schema:
 
 
 def site_schema() -> Schema:
-    """The values of chart alpr-site; `site` and `cameras` are the resources' own models, any part of which may be missing."""
+    """The values of chart alpr-site; `site` and `cameras` are the resources' own models, all of it optional."""
     site, site_definitions = _of_model(SiteSpec)
     camera, camera_definitions = _of_model(CameraSpec)
     del camera["properties"]["siteRef"]

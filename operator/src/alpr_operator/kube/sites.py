@@ -19,6 +19,7 @@ _CONDITIONS: Final = (
     "AgentsAvailable",
     "RolloutProgressing",
 )
+_OWN_STEPS: Final = 4
 _GOOD_WHEN_FALSE: Final = ("Stalled", "Reconciling", "RolloutProgressing")
 
 
@@ -92,15 +93,23 @@ def _rollout(site: Object) -> RolloutRow | None:
     state = at(site, "status", "rollout")
     if not state:
         return None
-    steps = at(site, "spec", "rollout", "steps") or ()
+    step = int(state.get("step") or 0) + 1
     return RolloutRow(
         phase=str(state.get("phase", "Idle")),
         updated=int(state.get("updated") or 0),
         total=int(state.get("total") or 0),
-        step=int(state.get("step") or 0) + 1,
-        steps=len(steps),
+        step=step,
+        steps=max(step, _steps(site)),
         message=str(state.get("message") or ""),
     )
+
+
+def _steps(site: Object) -> int:
+    """How many waves a rollout has; the operator's own four where the spec names none."""
+    told = at(site, "spec", "rollout") or {}
+    if told.get("strategy") == "AllAtOnce":
+        return 1
+    return len(told.get("steps") or ()) or _OWN_STEPS
 
 
 def sheet(rows: Sequence[SiteRow], *, namespaces: bool, wide: bool) -> Sheet:

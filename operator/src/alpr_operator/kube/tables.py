@@ -67,8 +67,8 @@ def table_of(sheet: Sheet) -> Table:
 
 
 def styled(text: str, tone: Tone) -> Text:
-    """Text of others is never markup, and its control codes are left out."""
-    return Text(text, style=_STYLES[tone])
+    """Text of others is never markup, and cannot move the cursor: control codes and line ends become blanks."""
+    return Text("".join(c if c.isprintable() else " " for c in text), style=_STYLES[tone])
 
 
 def drawn(sheet: Sheet | None, sentences: Sequence[Sentence] = ()) -> str:
