@@ -203,6 +203,26 @@ def test_a_deleted_assignment_ends_the_serving_and_one_that_returns_begins_it(
         wait_until(lambda: states(api.report(node)) == {"one": "Streaming"}, 20, "the camera again")
 
 
+def test_a_dead_api_server_costs_no_stream_and_no_news(
+    station: Any, api: Api, node: str, clips: Callable[[str], Path], control_plane: Any
+) -> None:
+    kept, lost = clips("kept"), clips("lost")
+    api.assign(node, 1, [camera("kept", kept), camera("lost", lost)])
+    with agent(station.folder, api, node), station.running():
+        wait_until(lambda: states(api.report(node)) == {"kept": "Streaming", "lost": "Streaming"}, 30, "both cameras")
+        since = station.camera("kept").since
+        control_plane.stop_api()
+        try:
+            lost.write_bytes(b"")
+            wait_until(lambda: station.camera("lost").state.value == "Ended", 20, "what happens while nobody listens")
+        finally:
+            control_plane.start_api()
+        wait_until(lambda: states(api.report(node)) == {"kept": "Streaming", "lost": "Ended"}, 60, "the news of then")
+        api.assign(node, 2, [camera("kept", kept)])
+        wait_until(lambda: api.acknowledged(node) == 2, 60, "the next assignment")
+        assert station.camera("kept").since == since
+
+
 def test_a_deleted_report_is_written_again(station: Any, api: Api, node: str, clips: Callable[[str], Path]) -> None:
     api.assign(node, 1, [], reportRefresh="1s")
     with agent(station.folder, api, node), station.running():
