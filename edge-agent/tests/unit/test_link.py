@@ -209,6 +209,22 @@ def test_what_is_wrong_with_a_secret_is_said(folder, answer, words):
     linked(folder, play)
 
 
+def test_a_right_that_comes_later_is_found(folder, monkeypatch):
+    for name in ("REFUSED_EVERY_S", "LOOK_EVERY_S", "DENIED_FIRST_S"):
+        monkeypatch.setattr(secret_reader, name, 0.01)
+
+    async def play(link, cluster):
+        cluster.secrets = {"gate-login": Forbidden(403, "Forbidden", "no")}
+        cluster.changes.put_nowait(Listed([assignment(1, cameras=[closed()])]))
+        await becomes(lambda: link.intake.credentials.problems)
+        refused = ReportedCamera(name="gate", state=CameraState.AUTH_FAILED, since=NOW)
+        link.offer(EdgeReport(metadata=Metadata(name="n1"), status=ReportStatus(cameras=(refused,))))
+        cluster.secrets = {"gate-login": secret("hush")}
+        await becomes(lambda: "gate" in read_logins(folder.credentials))
+
+    linked(folder, play)
+
+
 def test_one_refusal_ends_the_asking_for_secrets(folder):
     async def play(link, cluster):
         cluster.secrets = {"a": Forbidden(403, "Forbidden", "no")}

@@ -1,4 +1,7 @@
-"""The agent of a Kubernetes node: follows its assignment, reports, and keeps what the pipeline works from."""
+"""The agent of a Kubernetes node: follows its assignment, reports, and keeps what the pipeline works from.
+
+It delivers nothing yet: a publisher to Kafka is not part of this version, so events wait in the outbox.
+"""
 
 from __future__ import annotations
 
@@ -102,6 +105,7 @@ def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCl
     )
     log.info("node_agent_started", node=settings.node_name, namespace=settings.namespace, key_id=key.id)
     serve_metrics(settings.metrics_host, settings.metrics_port)
+    log.warning("events_wait", reason="this version has no publisher for a cluster; events stay in the outbox")
     pipeline = PipelineSettings(data=settings.data)
     agent = NodeAgent(
         settings=settings,

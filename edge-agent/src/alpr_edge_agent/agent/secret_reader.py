@@ -1,7 +1,7 @@
 """Secrets that an assignment names without a sealed box: read by `get`, again every few minutes, where that is allowed.
 
-Where the site seals its credentials, agents have no right to read Secrets: one refusal is taken for the answer for ten
-minutes.
+Where the site seals its credentials, agents have no right to read Secrets: a refusal is taken for the answer for half a
+minute, and for twice as long each further time, up to ten minutes. A right that comes later is found by that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from alpr_kubernetes import ApiError, Forbidden, NotFound
 
 EVERY_S = 300.0
 REFUSED_EVERY_S = 30.0
-DENIED_FOR_S = 600.0
+DENIED_FIRST_S, DENIED_MOST_S = 30.0, 600.0
 NEW_WITHIN_S = 5.0
 LOOK_EVERY_S = 5.0
 log = structlog.get_logger(__name__)
@@ -35,6 +35,7 @@ class SecretReader:
         self._intake = intake
         self._known: set[str] = set()
         self._denied_until_s = float("-inf")
+        self._denials = 0
 
     async def read_new(self, names: Iterable[str]) -> None:
         """Read those of `names` that were never read, so that a camera starts with its password; gives up soon."""
@@ -67,10 +68,12 @@ class SecretReader:
         except NotFound:
             result = CredentialProblem(f"there is no Secret {name} here; create it with the keys username and password")
         except Forbidden:
-            self._denied_until_s = time.monotonic() + DENIED_FOR_S
+            self._denied_until_s = time.monotonic() + min(DENIED_MOST_S, DENIED_FIRST_S * 2**self._denials)
+            self._denials = min(self._denials + 1, 10)
             return
         except ApiError as e:
             log.warning("secret_not_read", secret=name, status=e.status)
             return
+        self._denials = 0
         self._known.add(name)
         self._intake.credentials.secret_read(name, result)
