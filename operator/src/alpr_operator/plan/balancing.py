@@ -29,23 +29,32 @@ def _levelling_move(board: Board) -> tuple[CameraFacts, Seat, Seat] | None:
     """The move that helps the fullest node most, if it can be helped: else the next, and so on.
 
     A move must leave both nodes less full than the fuller one was. So each lowers the sorted list of shares, and they
-    come to an end.
+    come to an end. Moves that take neither node past the mean come first: a node that joins then costs little more
+    than the load that it ends up with.
     """
-    for source in sorted(board.open, key=lambda seat: (-seat.share, seat.name)):
-        best = min(_helpful(board, source), key=lambda told: told[:3], default=None)
-        if best is not None:
-            return best[3], source, best[4]
+    units = sum(seat.units for seat in board.open)
+    mean = sum(seat.load for seat in board.open) / units if units else 0.0
+    fullest = sorted(board.open, key=lambda seat: (-seat.share, seat.name))
+    for most_over in (0.0, float("inf")):
+        for source in fullest:
+            if source.share <= mean:
+                break
+            best = min(_helpful(board, source, mean, most_over), key=lambda told: told[:3], default=None)
+            if best is not None:
+                return best[3], source, best[4]
     return None
 
 
-def _helpful(board: Board, source: Seat) -> Iterator[tuple[float, int, str, CameraFacts, Seat]]:
+def _helpful(
+    board: Board, source: Seat, mean: float, most_over: float
+) -> Iterator[tuple[float, int, str, CameraFacts, Seat]]:
     for camera in source.staying.values():
         target = board.best_for(camera, besides=source)
         if target is None:
             continue
-        fuller = max((target.load + camera.cost) / target.units, (source.load - camera.cost) / source.units)
-        if fuller < source.share:
-            yield fuller, -camera.cost, camera.name, camera, target
+        there, here = (target.load + camera.cost) / target.units, (source.load - camera.cost) / source.units
+        if max(there, here) < source.share and max(there - mean, mean - here) <= most_over:
+            yield max(there, here), -camera.cost, camera.name, camera, target
 
 
 def _tighten(draft: Draft, budget: Budget) -> None:

@@ -46,7 +46,8 @@ class Draft:
         seat = self.board.seats.get(entry.node)
         if seat is None or self.is_lost(seat):
             return True
-        return seat.facts.applied_revision >= entry.revision
+        made_now = entry not in self.known[entry.camera].entries  # nobody has acknowledged what is not written yet
+        return not made_now and seat.facts.applied_revision >= entry.revision
 
     def is_lost(self, seat: Seat) -> bool:
         """Whether the node is gone, or has been away for so long that its cameras may be served elsewhere."""
@@ -83,7 +84,7 @@ class Draft:
         if why is not None:
             self.moves.append(Move(camera.name, held.node, to, why))
         if target is not None:
-            self._deliver(camera, target)
+            self._deliver(camera, target, [one for one in self.entries[camera.name] if not self.has_let_go(one)])
 
     def leave(self, camera: CameraFacts, seat: Seat) -> None:
         """Free the room that `camera` has on its node."""
@@ -93,14 +94,16 @@ class Draft:
     def send(self, camera: CameraFacts, target: Seat | None) -> None:
         """Give a camera that nobody holds to `target`, or write down that it is expected there."""
         to = target.name if target else None
-        self.entries[camera.name] = [replace(entry, to=to) for entry in self.known[camera.name].entries]
+        known = self.known[camera.name].entries
+        holding = [entry for entry in known if not self.has_let_go(entry)]
+        self.entries[camera.name] = [replace(entry, to=to) for entry in known]
         if target is not None:
-            self._deliver(camera, target)
+            self._deliver(camera, target, holding)
 
-    def _deliver(self, camera: CameraFacts, target: Seat) -> None:
+    def _deliver(self, camera: CameraFacts, target: Seat, holding: list[Released]) -> None:
         target.add(camera)
         entries = self.entries.get(camera.name, [])
-        holding = [entry for entry in entries if entry.node != target.name and not self.has_let_go(entry)]
+        holding = [entry for entry in holding if entry.node != target.name]
         if holding:
             self.waiting[camera.name] = holding[0]
             return

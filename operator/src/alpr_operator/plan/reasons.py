@@ -24,8 +24,7 @@ def no_place(camera: CameraFacts, board: Board, reserve_percent: int) -> Reason:
         labels = ",".join(f"{key}={value}" for key, value in camera.selector)
         nodes = _count(len(board.there), "node")
         return Reason("SelectorMatchesNothing", f"placement.nodeSelector {labels} fits none of the site's {nodes}")
-    of_whom = "that fit its selector" if camera.selector else "of the site"
-    return _of(camera, fitting, of_whom, reserve_percent)
+    return _of(camera, fitting, reserve_percent)
 
 
 def _pinned(camera: CameraFacts, board: Board, node: str, reserve_percent: int) -> Reason:
@@ -42,12 +41,16 @@ def _pinned(camera: CameraFacts, board: Board, node: str, reserve_percent: int) 
     return _full(camera, [seat], f"node {node}, to which it is pinned, has", reserve_percent)
 
 
-def _of(camera: CameraFacts, fitting: Sequence[Seat], of_whom: str, reserve_percent: int) -> Reason:
+def _of(camera: CameraFacts, fitting: Sequence[Seat], reserve_percent: int) -> Reason:
     if not fitting:
         return Reason("NoNode", "the site has no node")
+    of_whom = "that fit its selector" if camera.selector else "of the site"
     ready = [seat for seat in fitting if seat.facts.ready]
+    if not ready and len(fitting) == 1:
+        others = "no other fits its selector" if camera.selector else "the site has no other"
+        return Reason("NoNode", f"node {fitting[0].name} is not ready, and {others}")
     if not ready:
-        return Reason("NoNode", f"none of the {_count(len(fitting), 'node')} {of_whom} is ready")
+        return Reason("NoNode", f"none of the {len(fitting)} nodes {of_whom} is ready")
     usable = [seat for seat in ready if seat.open]
     if not usable:
         return Reason("NoNode", f"every ready node {of_whom} ({_names(ready)}) is being drained")
