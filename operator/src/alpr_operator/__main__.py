@@ -18,17 +18,21 @@ def main() -> None:
     """The operator of OVR-ALPR: AlprSite and Camera in, edge workloads and assignments out."""
 
 
-@main.command()
-@click.option(
+_CONFIG = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     help=f"Settings as YAML; {CONFIG_FILE} where left out. The environment (ALPR_OPERATOR_…) wins over it.",
 )
-@click.option(
+_KUBECONFIG = click.option(
     "--kubeconfig",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Reach the API server by this file; as the pod's ServiceAccount where left out.",
 )
+
+
+@main.command()
+@_CONFIG
+@_KUBECONFIG
 def run(config: Path | None, kubeconfig: Path | None) -> None:
     """Watch the cluster and work, until SIGTERM."""
     from alpr_kubernetes import NoConnection
@@ -41,6 +45,31 @@ def run(config: Path | None, kubeconfig: Path | None) -> None:
         asyncio.run(run_operator(settings))
     except NoConnection as e:
         raise click.ClickException(str(e)) from e
+
+
+@main.command()
+@_CONFIG
+@_KUBECONFIG
+@click.option("--deployment", help="Scale this Deployment of the operator's namespace to none first.")
+@click.option(
+    "--within", default=120, show_default=True, help="Seconds that a running operator has to let its Lease go."
+)
+def retire(config: Path | None, kubeconfig: Path | None, *, deployment: str | None, within: int) -> None:
+    """Stop the operator and take its finalizers off, before it is uninstalled."""
+    from alpr_kubernetes import ApiError, NoConnection
+    from alpr_operator.uninstall import retire as retired
+
+    settings = _settings(config, kubeconfig)
+    configure("operator", TelemetrySettings(level=settings.log_level, form=settings.log_form))
+    try:
+        count = asyncio.run(retired(settings, deployment, within_s=within))
+    except TimeoutError as e:
+        raise click.ClickException(
+            str(e) or f"the operator still holds its Lease after {within} s; is it stopped?"
+        ) from e
+    except (ApiError, NoConnection) as e:
+        raise click.ClickException(str(e)) from e
+    click.echo(f"finalizers taken off {count} cameras")
 
 
 def _settings(config: Path | None, kubeconfig: Path | None) -> Settings:
