@@ -70,9 +70,11 @@ class Placing:
 
     def add(self, camera: CameraFacts, leaving: Leaving | None = None) -> None:
         """`camera` needs a place; `leaving` where it has one that it should not keep."""
+        queued = camera.name in self._leaving  # who waits to leave and is displaced meanwhile keeps its turn
         if leaving is not None:
             self._leaving[camera.name] = leaving
-        heapq.heappush(self._queue, (order_of(camera), camera))
+        if not queued:
+            heapq.heappush(self._queue, (order_of(camera), camera))
 
     def run(self) -> None:
         """Give out places until nobody waits for one who could get one."""

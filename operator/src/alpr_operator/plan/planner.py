@@ -75,7 +75,6 @@ def _take_stock(draft: Draft, placing: Placing, cameras: Sequence[CameraFacts]) 
         draft.keep(camera, one)
         why, seat = why_leave(draft, camera, one), draft.board.seats[one.node]
         if why is not None:
-            seat.staying.pop(camera.name)  # nobody displaces who leaves anyway
             placing.add(camera, Leaving(seat, why))
     for camera in sorted(cameras, key=order_of):
         past = draft.known[camera.name]
