@@ -67,6 +67,7 @@ def operator_schema() -> Schema:
         "crds": _closed(enabled=_BOOLEAN),
         "policies": _closed(enabled=_BOOLEAN),
         "userRoles": _closed(enabled=_BOOLEAN),
+        "retireHook": _closed(enabled=_BOOLEAN),
     }
     return _chart("alpr-operator", properties, definitions)
 

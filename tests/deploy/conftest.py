@@ -48,10 +48,13 @@ def render(helm: Callable[..., subprocess.CompletedProcess[str]], tmp_path_facto
     """What a chart makes of values, object by object."""
     folder = tmp_path_factory.mktemp("values")
 
-    def rendered(chart: str, values: Manifest | None = None, *, release: str = "alpr-operator") -> list[Manifest]:
+    def rendered(
+        chart: str, values: Manifest | None = None, *, release: str = "alpr-operator", hooks: bool = False
+    ) -> list[Manifest]:
         path = folder / "values.yaml"
         path.write_text(yaml.safe_dump(values or {}))
-        done = helm("template", release, f"helm/{chart}", "--namespace", "alpr-system", "--values", str(path))
+        more = [] if hooks else ["--no-hooks"]
+        done = helm("template", release, f"helm/{chart}", "--namespace", "alpr-system", "--values", str(path), *more)
         assert done.returncode == 0, done.stderr
         return [found for found in yaml.safe_load_all(done.stdout) if found]
 

@@ -248,6 +248,36 @@ def test_pod_keeps_to_the_restricted_profile(render: Render) -> None:
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
 
 
+def test_retire_hook_may_stop_the_operator_and_nothing_else(render: Render) -> None:
+    hooks = [
+        each for each in render("alpr-operator", NO_CRDS, hooks=True) if each["metadata"]["name"].endswith("-retire")
+    ]
+    assert {each["kind"] for each in hooks} == {"Job", "Role", "RoleBinding"}
+    assert {each["metadata"]["annotations"]["helm.sh/hook"] for each in hooks} == {"pre-delete"}
+    assert one(hooks, "Role", "alpr-operator-retire")["rules"] == [
+        {
+            "apiGroups": ["apps"],
+            "resources": ["deployments/scale"],
+            "resourceNames": ["alpr-operator"],
+            "verbs": ["patch"],
+        }
+    ]
+    container = one(hooks, "Job", "alpr-operator-retire")["spec"]["template"]["spec"]["containers"][0]
+    assert [*container["command"], *container["args"]] == ["alpr-operator", "retire", "--deployment", "alpr-operator"]
+    assert not [each for each in render("alpr-operator", {**NO_CRDS, "retireHook": {"enabled": False}}, hooks=True)
+                if each["kind"] == "Job"]  # fmt: skip
+
+
+def test_commands_of_the_chart_are_commands_of_the_program(render: Render) -> None:
+    from alpr_operator.__main__ import main
+
+    pods = [each["spec"]["template"]["spec"] for each in render("alpr-operator", NO_CRDS, hooks=True)
+            if each["kind"] in ("Deployment", "Job")]  # fmt: skip
+    words = [[*pod["containers"][0]["command"], *pod["containers"][0]["args"]] for pod in pods]
+    assert {each[1] for each in words} <= set(main.commands)
+    assert all(each[0] == "alpr-operator" for each in words)
+
+
 def test_selectors_hold_no_version(render: Render) -> None:
     deployment = one(render("alpr-operator", NO_CRDS), "Deployment")
     selector = deployment["spec"]["selector"]["matchLabels"]

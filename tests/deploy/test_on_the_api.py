@@ -65,7 +65,9 @@ def alpr(control_plane: ControlPlane) -> Callable[..., subprocess.CompletedProce
 
 def apply(plane: ControlPlane, found: list[Manifest], *more: str) -> str:
     text = yaml.safe_dump_all(found)
-    return plane.kubectl("apply", "--server-side", "--validate=strict", "-f", "-", *more, stdin=text)
+    return plane.kubectl(
+        "apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", "-", *more, stdin=text
+    )
 
 
 def can(plane: ControlPlane, verb: str, resource: str, namespace: str | None) -> bool:
@@ -140,7 +142,8 @@ def test_helm_installs_upgrades_and_leaves_crds_but_no_finalizer(
             "camera.ovr-alpr.io/gate-2",
         ]
         helm("uninstall", "north-gate", "-n", SYSTEM)
-        helm("uninstall", "alpr-operator", "-n", SYSTEM)
+        # No kubelet runs the hook's pod here; what it does is tried below.
+        helm("uninstall", "alpr-operator", "-n", SYSTEM, "--no-hooks")
         assert plane.kubectl("get", "crd", "-o", "name").split() == kept
         assert plane.kubectl("get", "alprsites,cameras", "-A", "-o", "name") == ""
         left = plane.kubectl("get", "clusterrole,clusterrolebinding,flowschema", "-o", "name")
@@ -218,6 +221,50 @@ def test_operator_can_give_agents_their_role_and_not_a_right_more(
     with pytest.raises(subprocess.CalledProcessError) as refused:
         apply(control_plane, [wanted], f"--as={OPERATOR}")
     assert "attempting to grant RBAC permissions not currently held" in refused.value.stderr
+
+
+def test_retiring_stops_the_operator_and_takes_its_finalizers_off(
+    control_plane: ControlPlane, installed: list[Manifest], objects: Objects, render: Render, name: str
+) -> None:
+    def retire(*more: str) -> subprocess.CompletedProcess[str]:
+        account = control_plane.kubeconfig_for("alpr-operator", SYSTEM)
+        command = [sys.executable, "-m", "alpr_operator", "retire", "--kubeconfig", str(account), *more]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    hooks = render("alpr-operator", NO_CRDS, hooks=True)
+    apply(control_plane, [one for one in hooks if one["metadata"]["name"].endswith("-retire") and one["kind"] != "Job"])
+    site = TestSite(objects, name).made()
+    site.cameras(40)
+    for camera in ("cam-001", "cam-037"):
+        finalizers = {"metadata": {"finalizers": ["ovr-alpr.io/drain", "example.com/kept"]}}
+        objects.merge(kinds.CAMERAS, name, camera, finalizers)
+    told = retire("--deployment", "alpr-operator")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines()[-1] == "finalizers taken off 2 cameras"
+    assert (site.seen("cam-037") or {})["metadata"]["finalizers"] == ["example.com/kept"]
+    replicas = control_plane.kubectl(
+        "get", "deployment", "alpr-operator", "-n", SYSTEM, "-o", "jsonpath={.spec.replicas}"
+    )
+    assert replicas == "0"
+    for camera in ("cam-001", "cam-037"):
+        objects.merge(kinds.CAMERAS, name, camera, {"metadata": {"finalizers": None}})
+    assert retire().stdout.splitlines()[-1] == "finalizers taken off 0 cameras"
+
+
+def test_retiring_waits_for_the_operator_that_leads(control_plane: ControlPlane, installed: list[Manifest]) -> None:
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "alpr-operator", "namespace": SYSTEM},
+        "spec": {"holderIdentity": "another", "leaseDurationSeconds": 600, "leaseTransitions": 1},
+    }
+    apply(control_plane, [lease], "--force-conflicts")
+    account = control_plane.kubeconfig_for("alpr-operator", SYSTEM)
+    command = [sys.executable, "-m", "alpr_operator", "retire", "--kubeconfig", str(account), "--within", "1"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    control_plane.kubectl("delete", "lease", "alpr-operator", "-n", SYSTEM)
+    assert told.returncode == 1
+    assert "the operator still holds its Lease after 1 s" in told.stderr
 
 
 # --- kubectl alpr

@@ -25,3 +25,35 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if .Values.priorityClass.existing }}{{ .Values.priorityClass.existing }}
 {{- else if .Values.priorityClass.create }}{{ .Values.name }}{{ end }}
 {{- end }}
+
+{{/* Who a pod runs as. */}}
+{{- define "alpr-operator.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{/* What a container may. */}}
+{{- define "alpr-operator.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: ["ALL"]
+{{- end }}
+
+{{/* Variables over the mounted settings. */}}
+{{- define "alpr-operator.env" -}}
+- name: ALPR_OPERATOR_IDENTITY
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: ALPR_OPERATOR_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+{{- with .Values.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

@@ -1,7 +1,7 @@
 """Before the operator goes for good: no finalizer of ours may outlive it, or what carries one could never be deleted.
 
-The chart's pre-delete hook runs this. First the Deployment is scaled to none and its Lease taken: an operator that still
-runs would put the finalizers back.
+The chart's pre-delete hook runs this. First the Deployment is scaled to none and its Lease taken: an operator that
+still runs would put the finalizers back.
 """
 
 from __future__ import annotations
