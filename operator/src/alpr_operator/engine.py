@@ -108,7 +108,7 @@ class Engine:
                     listed = await self._identities(kind)  # something may have been deleted meanwhile
                     started = time.monotonic()
         self.ready.set()
-        log.info("listed", cameras=self.store.count(kinds.CAMERAS), sites=self.store.count(kinds.SITES))
+        log.info("listed", cameras=self.store.count(kinds.CAMERAS), cpu_s=round(time.process_time(), 1))
 
     async def _identities(self, kind: Kind) -> dict[Pair, str]:
         while True:
@@ -268,7 +268,7 @@ class Engine:
             await asyncio.sleep(0.25)
         self.writer.narrow()
         self.steady.set()
-        log.info("steady", sites=self.store.count(kinds.SITES), cameras=self.store.count(kinds.CAMERAS))
+        log.info("steady", cameras=self.store.count(kinds.CAMERAS), cpu_s=round(time.process_time(), 1))
 
     async def _watch_the_loop(self) -> None:
         while True:

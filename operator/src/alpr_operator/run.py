@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from typing import Any
@@ -27,6 +28,9 @@ async def run(settings: Settings) -> None:
     Raises NoConnection where there is no cluster, WatchLost where a watch is beyond help. A lost Lease ends the process
     on the spot.
     """
+    # Ten thousand cameras are millions of small objects that stay: looking through all of them time and again for
+    # cycles, as the defaults have it, takes a third of the start.
+    gc.set_threshold(200_000, 50, 100)
     connection = connect(settings.kubeconfig)
     namespace = settings.namespace or connection.namespace
     async with Client(connection, "alpr-operator", connections=2, timeout_s=settings.lease.renew_within_s / 2) as own:
@@ -45,11 +49,13 @@ def _observed(method: str, kind: Kind, status: int, took_s: float) -> None:  # n
 
 
 async def _serve(settings: Settings, connection: Connection, engine: Engine, leadership: Leadership) -> None:
-    def readiness() -> str:
-        leads = leadership.leads or not settings.lease.enabled
-        metrics.LEADS.labels(settings.lease.name).set(int(leads))
-        return "not everything is listed yet" if leads and not engine.ready.is_set() else ""
+    def leads() -> bool:
+        return leadership.leads or not settings.lease.enabled
 
+    def readiness() -> str:
+        return "not everything is listed yet" if leads() and not engine.ready.is_set() else ""
+
+    metrics.LEADS.labels(settings.lease.name).set_function(lambda: float(leads()))
     async with served(settings.listen_host, settings.listen_port, health=lambda: "", readiness=readiness) as port:
         log.info("operator_started", port=port, identity=settings.identity)
         if settings.lease.enabled and not await _acquired(leadership):

@@ -31,7 +31,7 @@ def install(control_plane, objects, folder):
     """Everything of the chart but the Deployment: identities, rights, policies."""
     objects.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
     rendered = subprocess.run(
-        [str(control_plane.tools.helm), "template", "alpr-operator", "helm/alpr-operator", "-n", SYSTEM],
+        [str(control_plane.programs / "helm"), "template", "alpr-operator", "helm/alpr-operator", "-n", SYSTEM],
         check=True,
         capture_output=True,
         text=True,

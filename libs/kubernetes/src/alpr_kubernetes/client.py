@@ -166,7 +166,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Object:
         """One request and its answer as JSON. Raises an ApiError for all but success."""
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()  # YAML knows no surrogates
         async with self._slots:
             if method != "GET" and self._guard is not None:
                 self._guard()

@@ -35,7 +35,7 @@ from alpr_operator.writer import Lane, Write
 from alpr_schemas.resources import seconds
 
 _LOOK_AGAIN_S = 1.0
-_NO_ACCESS = "run: kubectl alpr site init {site} -n {namespace} | kubectl apply -f -   (the server says: {error})"
+_NO_ACCESS = "run: kubectl alpr site init {site} -n {namespace} --access-only --apply   (the server says: {error})"
 
 
 @dataclass

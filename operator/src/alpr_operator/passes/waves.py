@@ -182,8 +182,8 @@ def _problem(report: Mapping[str, Any]) -> str | None:
 
 
 def _asked(told: Planned) -> dict[str, Any]:
-    """A person's request to go back."""
-    return {"rollback": told.site.marks.get(ROLLBACK)}
+    """The site's time zone, and a person's request to go back."""
+    return {"rollback": told.site.marks.get(ROLLBACK), "timezone": told.spec.timezone}
 
 
 def _wave(told: Planned, step: Step, wanted: Target, state: RolloutStatus, pods: Mapping[str, SeenPod] | None) -> Wave:
