@@ -89,7 +89,8 @@ class Secrets:
         except NotFound:
             secret = Secret("", Credential("False", "SecretMissing", f"there is no Secret {pair.name}; create it"))
         except Forbidden:
-            message = f"the operator may not read Secret {pair.name}; run: kubectl alpr site init"
+            command = f"kubectl alpr site init SITE -n {pair.namespace} --access-only --apply"
+            message = f"the operator may not read Secret {pair.name}; run: {command}"
             secret = Secret("", Credential("Unknown", "NoAccess", message))
         except ApiError as e:
             log.warning("secret_not_read", namespace=pair.namespace, secret=pair.name, error=e.reason)
