@@ -49,7 +49,7 @@ kubectl alpr site init north-gate --access-only | kubectl apply -f -     only th
 _LOOK_AGAIN_S = 2.0
 
 
-@click.command(help=_MOVE_HELP)
+@click.command(help=_MOVE_HELP, short_help="Serve a camera on a node of your choice.")
 @click.argument("camera", shell_complete=completes(CAMERAS))
 @click.argument("node", required=False, shell_complete=completes(NODES))
 @click.option("--unpin", is_flag=True, help="Let the planner choose.")
@@ -83,7 +83,7 @@ def _checked(cluster: Cluster, camera: Object, node: str) -> None:
         _warn(f"{reason}: until that changes, the camera has no place")
 
 
-@click.command(help=_DRAIN_HELP)
+@click.command(help=_DRAIN_HELP, short_help="Let cameras leave a node.")
 @click.argument("node", shell_complete=completes(NODES))
 @click.option("--undo", is_flag=True, help="Let cameras come again.")
 @click.option("--wait", is_flag=True, help="Come back when nothing is left on it.")
@@ -134,7 +134,7 @@ def _wait_until_empty(cluster: Cluster, node: str, timeout_s: float) -> None:
         time.sleep(min(_LOOK_AGAIN_S, timeout_s))
 
 
-@click.command(help=_PAUSE_HELP)
+@click.command(help=_PAUSE_HELP, short_help="Let the operator change nothing at a site.")
 @click.argument("site", required=False, shell_complete=completes(SITES))
 @DRY_RUN
 @cluster_options(all_namespaces=False)
@@ -143,7 +143,7 @@ def pause(site: str | None, *, dry_run: bool, cluster: Cluster) -> None:
     _paused(cluster, site, resume=False, dry_run=dry_run)
 
 
-@click.command(help="End a pause: the operator takes up at SITE what has changed meanwhile.")
+@click.command(help="End a pause: the operator takes up at SITE what has changed meanwhile.", short_help="End a pause.")
 @click.argument("site", required=False, shell_complete=completes(SITES))
 @DRY_RUN
 @cluster_options(all_namespaces=False)
@@ -164,7 +164,7 @@ def _paused(cluster: Cluster, named: str | None, *, resume: bool, dry_run: bool)
         raise Refused(reason)
 
 
-@click.command(help=_ROLLBACK_HELP)
+@click.command(help=_ROLLBACK_HELP, short_help="Go back to before a site's last rollout.")
 @click.argument("site", required=False, shell_complete=completes(SITES))
 @DRY_RUN
 @cluster_options(all_namespaces=False)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _STATUS_HELP = """Show sites: whether they are well, their cameras, nodes, capacity units and a rollout that runs.
 
+CAMERAS are those with a node, of all; STREAMING, of those with a node; NODES, that are ready; UNITS, in use.
+
 \b
 kubectl alpr status -A                every site of the cluster
 kubectl alpr status north-gate        one site with all its conditions
@@ -49,7 +51,7 @@ kubectl alpr why north-gate/gate-1
 """
 
 
-@click.command(help=_STATUS_HELP)
+@click.command(help=_STATUS_HELP, short_help="Show sites.")
 @click.argument("sites", nargs=-1, metavar="[SITE]...", shell_complete=completes(SITES))
 @click.option("-w", "--watch", is_flag=True, help="Go on looking.")
 @click.option(
@@ -101,7 +103,7 @@ def _watched(draw: Callable[[], str], every_s: float) -> None:
             return
 
 
-@click.command(help=_CAMERAS_HELP)
+@click.command(help=_CAMERAS_HELP, short_help="Show cameras, and what is wrong with them.")
 @click.option("--site", help="Only those of this AlprSite.", shell_complete=completes(SITES))
 @click.option("--node", help="Only those on this node.", shell_complete=completes(NODES))
 @click.option("--not-streaming", is_flag=True, help="Only those that should stream and do not, as far as is known.")
@@ -125,7 +127,7 @@ def cameras(*, site: str | None, node: str | None, not_streaming: bool, output: 
         click.echo(tables.drawn(drawn), nl=False)
 
 
-@click.command(help=_NODES_HELP)
+@click.command(help=_NODES_HELP, short_help="Show edge nodes.")
 @click.option("--site", help="Only those of this AlprSite.", shell_complete=completes(SITES))
 @OUTPUT
 @cluster_options()
@@ -165,7 +167,7 @@ def _classed(site: Object, labels: Mapping[str, str]) -> tuple[str, int, bool] |
     return (found.name, found.units, found.measured) if found else None
 
 
-@click.command(help=_WHY_HELP)
+@click.command(help=_WHY_HELP, short_help="Explain where a camera is, or what keeps it.")
 @click.argument("camera", shell_complete=completes(CAMERAS))
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @cluster_options()

@@ -278,7 +278,7 @@ def _credentials(case: _Case) -> Iterator[Fact]:
         keys = "--from-literal=username=NAME --from-file=password=FILE"
         todo = f"kubectl create secret generic {secret} -n {case.namespace} {keys}"
     elif turn.reason == "NoAccess":
-        todo = f"kubectl alpr site init {case.site_name} -n {case.namespace} --access-only | kubectl apply -f -"
+        todo = f"kubectl alpr site init {case.site_name} -n {case.namespace} --access-only --apply"
     yield Fact(f"Its password ({turn.reason}): {turn.message}.", "bad", todo)
 
 
