@@ -1,4 +1,4 @@
-"""A TCP proxy that misbehaves on demand, between a client and a server on this machine; TLS passes through it as it is."""
+"""A TCP proxy that misbehaves on demand, between a client and a server on this machine; TLS passes through it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fleet of agents in one process: each follows its node's EdgeAssignment and reports, as a real one does, but for video.
+"""Agents of many nodes in one process: each follows its EdgeAssignment and reports, as a real one does, but for video.
 
 `python -m alpr_testing.fleet KUBECONFIG NODES.json` runs one; NODES.json maps each node to its namespace. Who served
 which camera, in which epoch and when, goes to `--served FILE`, a line each.
