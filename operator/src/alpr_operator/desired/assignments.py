@@ -26,13 +26,25 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class NodeWork:
-    """All that one node shall do."""
+    """All that one node shall do.
+
+    Attributes:
+        fenced: whether it must let go when it has not reached the API for long, because another node may take over.
+        applied_revision: the newest that its agent has acknowledged.
+    """
 
     node: str
     node_uid: str
     cameras: Sequence[Serving]
     released: Sequence[Released]
     models: Mapping[str, Any]
+    fenced: bool = False
+    applied_revision: int = 0
+
+
+def _connect_order(serving: Serving) -> tuple[int, str]:
+    """Agents connect in the order of the list: what matters most comes first."""
+    return -serving.camera.priority, serving.camera.name
 
 
 def content_of(work: NodeWork, site: SiteSpec) -> dict[str, Any]:
@@ -42,18 +54,20 @@ def content_of(work: NodeWork, site: SiteSpec) -> dict[str, Any]:
         "nodeName": work.node,
         "site": site.site_id,
         "models": dict(work.models),
-        "cameras": [_camera(serving) for serving in sorted(work.cameras, key=lambda serving: serving.camera.name)],
+        "cameras": [_camera(serving) for serving in sorted(work.cameras, key=_connect_order)],
         "released": [_released(told) for told in sorted(work.released, key=lambda told: (told.camera, told.epoch))],
         "reportRefresh": site.edge.report_refresh,
     }
     if work.node_uid:
         content["nodeUid"] = work.node_uid
-    if site.assignment.failover.enabled:
+    if work.fenced:
         content["fenceAfter"] = _before(site.assignment.failover.after)
     return content
 
 
-def manifest_of(owner: Owner, content: Mapping[str, Any], seen: SeenAssignment | None) -> Object | None:
+def manifest_of(
+    owner: Owner, content: Mapping[str, Any], seen: SeenAssignment | None, applied_revision: int = 0
+) -> Object | None:
     """What to apply so that the server says `content`; None where it does already.
 
     The revision rises by one with each change. An object that exists is written on the condition that nobody wrote
@@ -62,7 +76,8 @@ def manifest_of(owner: Owner, content: Mapping[str, Any], seen: SeenAssignment |
     hashed = digest(content)
     if seen is not None and seen.applied_hash == hashed and _says(seen, content):
         return None
-    revision = seen.revision + 1 if seen else 1
+    # One that was deleted by hand starts above what its agent has acknowledged, or new revisions would seem applied.
+    revision = max(seen.revision if seen else 0, applied_revision) + 1
     manifest = child(kinds.ASSIGNMENTS, owner, str(content["nodeName"]), {"spec": {**content, "revision": revision}})
     manifest["metadata"]["annotations"] = {APPLIED_HASH: hashed}
     if seen is not None:
@@ -72,12 +87,15 @@ def manifest_of(owner: Owner, content: Mapping[str, Any], seen: SeenAssignment |
 
 
 def _says(seen: SeenAssignment, content: Mapping[str, Any]) -> bool:
-    return covers(json.loads(seen.spec), content)
+    spec = json.loads(seen.spec)
+    listed = all(len(spec.get(key) or ()) == len(content[key]) for key in ("cameras", "released"))
+    return listed and covers(spec, content)
 
 
 def _before(after: str) -> str:
     """A node lets go a little before another may take over: nine tenths of the failover time."""
-    return f"{max(1, seconds(after) * 9 // 10)}s" if seconds(after) < 9999 else after
+    early_s = max(1, seconds(after) * 9 // 10)
+    return f"{early_s}s" if early_s < 10_000 else f"{early_s // 60}m"
 
 
 def _camera(serving: Serving) -> dict[str, Any]:

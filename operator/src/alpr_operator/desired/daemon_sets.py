@@ -126,7 +126,7 @@ def _pipeline(told: EdgeClass) -> dict[str, Any]:
         "name": "pipeline",
         "image": told.pipeline_image,
         "args": ["pipeline"],
-        "env": _environment(),
+        "env": [*_environment(), {"name": "ALPR_PIPELINE_METRICS_HOST", "value": "0.0.0.0"}],  # noqa: S104 - its pod's
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         "securityContext": _TIGHT,
         "resources": resources,
@@ -141,7 +141,8 @@ def _environment() -> list[dict[str, Any]]:
     def field(name: str, path: str) -> dict[str, Any]:
         return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
 
-    return [field("NODE_NAME", "spec.nodeName"), field("POD_NAMESPACE", "metadata.namespace")]
+    models = {"name": "ALPR_MODELS_DIR", "value": f"{DATA}/models"}
+    return [field("NODE_NAME", "spec.nodeName"), field("POD_NAMESPACE", "metadata.namespace"), models]
 
 
 def _volumes(owner: Owner, nodes: Nodes) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
 
 from alpr_operator.kube.kubectl import Object
@@ -25,7 +26,7 @@ class Turn:
     since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fleet:
     """What was asked for; an empty tuple of nodes may also mean that the person may not see them (`nodes_hidden`)."""
 
@@ -57,25 +58,54 @@ class Fleet:
 
     def site_of(self, camera: Object) -> Object | None:
         """The AlprSite that a camera names."""
-        wanted = (namespace_of(camera), at(camera, "spec", "siteRef", "name"))
-        return next((site for site in self.sites if key_of(site) == wanted), None)
+        return self._sites.get((namespace_of(camera), str(at(camera, "spec", "siteRef", "name"))))
 
     def node(self, name: str) -> Object | None:
         """The Node of that name."""
-        return next((node for node in self.nodes if name_of(node) == name), None)
+        return self._nodes.get(("", name))
 
     def assignment(self, namespace: str, node: str) -> Object | None:
         """What a node shall do in one namespace."""
-        return next((found for found in self.assignments if key_of(found) == (namespace, node)), None)
+        return self._assignments.get((namespace, node))
 
     def report(self, namespace: str, node: str) -> Object | None:
         """What a node says that it does."""
-        return next((found for found in self.reports if key_of(found) == (namespace, node)), None)
+        return self._reports.get((namespace, node))
+
+    @cached_property
+    def units_used(self) -> dict[tuple[str, str], int]:
+        """Capacity units in use, by namespace and node."""
+        used: dict[tuple[str, str], int] = {}
+        for camera in self.cameras:
+            if node := at(camera, "status", "nodeName"):
+                key = (namespace_of(camera), str(node))
+                used[key] = used.get(key, 0) + int(at(camera, "status", "costUnits") or 0)
+        return used
+
+    @cached_property
+    def _sites(self) -> dict[tuple[str, str], Object]:
+        return _by_key(self.sites)
+
+    @cached_property
+    def _nodes(self) -> dict[tuple[str, str], Object]:
+        return _by_key(self.nodes)
+
+    @cached_property
+    def _assignments(self) -> dict[tuple[str, str], Object]:
+        return _by_key(self.assignments)
+
+    @cached_property
+    def _reports(self) -> dict[tuple[str, str], Object]:
+        return _by_key(self.reports)
 
     def nodes_of(self, site: Object) -> list[Object]:
         """The Nodes of a site: by its own selector, or by the label with its name."""
         selector = at(site, "spec", "edge", "nodeSelector") or {SITE_LABEL: name_of(site)}
         return [node for node in self.nodes if selector.items() <= labels_of(node).items()]
+
+
+def _by_key(objects: Iterable[Object]) -> dict[tuple[str, str], Object]:
+    return {key_of(found): found for found in objects}
 
 
 def at(found: Mapping[str, Any] | None, *path: str) -> Any:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from alpr_operator.kube.fleet import (
     CLASS_LABEL,
+    SITE_LABEL,
     Fleet,
     ago,
     at,
     condition,
     draining,
+    key_of,
     labels_of,
     name_of,
     namespace_of,
@@ -55,18 +57,22 @@ class NodeRow:
 def node_rows(fleet: Fleet, classed: Classed, *, site: str | None = None) -> list[NodeRow]:
     """One row for each node of each site in `fleet`, and for nodes that are gone but still have an assignment."""
     rows = []
+    assigned = _assigned(fleet)
     for owner in fleet.sites:
         if site not in (None, name_of(owner)):
             continue
-        names = {name_of(node) for node in fleet.nodes_of(owner)}
-        names |= {name_of(found) for found in fleet.assignments if _belongs(found, owner)}
+        names = {name_of(node) for node in fleet.nodes_of(owner)} | assigned.get(key_of(owner), set())
         rows += [_row(fleet, owner, name, classed) for name in sorted(names)]
     return rows
 
 
-def _belongs(assignment: Object, site: Object) -> bool:
-    label = labels_of(assignment).get("ovr-alpr.io/site")
-    return namespace_of(assignment) == namespace_of(site) and label in (None, name_of(site))
+def _assigned(fleet: Fleet) -> dict[tuple[str, str], set[str]]:
+    """The nodes that have an assignment, by site."""
+    names: dict[tuple[str, str], set[str]] = {}
+    for found in fleet.assignments:
+        owner = labels_of(found).get(SITE_LABEL) or str(at(found, "spec", "site"))
+        names.setdefault((namespace_of(found), owner), set()).add(name_of(found))
+    return names
 
 
 def _row(fleet: Fleet, site: Object, name: str, classed: Classed) -> NodeRow:
@@ -90,7 +96,7 @@ def _row(fleet: Fleet, site: Object, name: str, classed: Classed) -> NodeRow:
         cameras=len(at(assignment, "spec", "cameras") or ()),
         waiting_release=len(at(assignment, "spec", "released") or ()),
         units=int(figure) if measured else units,
-        units_used=_used(fleet.cameras, namespace, name),
+        units_used=fleet.units_used.get((namespace, name), 0),
         measured=measured,
         wanted_revision=at(assignment, "spec", "revision"),
         applied_revision=at(report, "status", "appliedRevision"),
@@ -109,11 +115,6 @@ def _readiness(fleet: Fleet, node: Object | None) -> tuple[str, datetime | None]
         return ("?" if fleet.nodes_hidden else "Gone"), None
     turn = condition(node, "Ready")
     return ("Ready", None) if turn.status == "True" else ("NotReady", turn.since)
-
-
-def _used(cameras: Iterable[Object], namespace: str, node: str) -> int:
-    mine = (one for one in cameras if namespace_of(one) == namespace and at(one, "status", "nodeName") == node)
-    return sum(int(at(one, "status", "costUnits") or 0) for one in mine)
 
 
 def _same_machine(node: Object | None, report: Object | None) -> bool:

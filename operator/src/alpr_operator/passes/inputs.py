@@ -101,9 +101,9 @@ def trusted_report(view: SiteView, node: SeenNode) -> SeenReport | None:
 
 def _units(told: EdgeClass, report: SeenReport | None) -> int:
     if told.measured and report is not None:
-        measured = (json.loads(report.status).get("capacity") or {}).get("units")
-        if measured is not None:
-            return int(measured)
+        capacity = json.loads(report.status).get("capacity") or {}
+        if capacity.get("source") == "bench":  # before that the agent only guesses, and the class knows better
+            return int(capacity["units"])
     return told.units
 
 

@@ -57,6 +57,13 @@ def planned(view: SiteView, site: SeenSite, spec: SiteSpec, images: Images, now:
         [released for told in known.values() for released in told.released],
         policy_of(spec, rebalance=REBALANCE in site.marks),
         now,
-        {name: told.seen.revision for name, told in known.items()},
+        _revisions(nodes, known),
     )
     return Planned(view, site, spec, Owner(site.key, site.uid), classes, nodes, known, placement, now)
+
+
+def _revisions(nodes: Mapping[str, SiteNode], known: Mapping[str, KnownAssignment]) -> dict[str, int]:
+    """Each node's newest revision: what stands in its assignment, or what its agent has applied if that is newer."""
+    applied = {name: node.report.applied_revision for name, node in nodes.items() if node.report}
+    written = {name: told.seen.revision for name, told in known.items()}
+    return {name: max(applied.get(name, 0), written.get(name, 0)) for name in {*applied, *written}}

@@ -68,14 +68,18 @@ def _node_work(
         return Serving(camera, placement, sealed_for(secret, key, before))
 
     uid = there.seen.uid if there else known.node_uid if known else ""
-    return NodeWork(node, uid, [serving(placement) for placement in held], released, models)
+    fenced = told.spec.assignment.failover.enabled and len(told.nodes) > 1
+    applied = there.report.applied_revision if there and there.report else 0
+    return NodeWork(node, uid, [serving(placement) for placement in held], released, models, fenced, applied)
 
 
 def _assignment_write(told: Planned, work: NodeWork) -> list[Write]:
     known = told.known.get(work.node)
     if work.node not in told.nodes and not work.cameras and not work.released:
         return [_deleted(kinds.ASSIGNMENTS, told, work.node, known.seen.uid, "node gone")] if known else []
-    manifest = manifest_of(told.owner, content_of(work, told.spec), known.seen if known else None)
+    manifest = manifest_of(
+        told.owner, content_of(work, told.spec), known.seen if known else None, work.applied_revision
+    )
     if manifest is None:
         return []
     reason = "changed" if known else "new"

@@ -94,8 +94,16 @@ class _Look:
             breaches(ripe, self.policy.gates)
             or refusals(self.told)
             or losses(self.ranks.lost, [node for node in self.nodes if node.ready], len(self.ranks.updated))
-            or stuck(self.ranks.changing, state.changed_at, self.now)
+            or stuck(self._their_turn, state.changed_at, self.now)
         )
+
+    @property
+    def _their_turn(self) -> Sequence[RolloutNode]:
+        """Nodes that were told all, or whose pod does not come up; the others wait for a word of ours."""
+        return [node for node in self.ranks.changing if not (node.pod_ready and self._lacks_word(node))]
+
+    def _lacks_word(self, node: RolloutNode) -> bool:
+        return node.has_pod_of(self.wanted) and node.told_models != self.wanted.models
 
     def _is_ripe(self, node: RolloutNode, state: RolloutStatus, step: RolloutStep) -> bool:
         ripe_at = judged_from(node, state.step_started_at, soak_of(step))
@@ -140,30 +148,29 @@ class _Look:
             [*self.ranks.changing, *chosen], self.wanted, free_restarts(self.nodes, self.wanted, self.policy)
         )
         phase, message = self._in_words(lacking, chosen, opens)
-        goes_on = down or self._newly_told(chosen) or sum(node.runs(self.wanted) for node in self.nodes) > state.updated
+        told = [*self.told, *chosen]
+        came_up = sum(node.runs(self.wanted) for node in self.nodes) > state.updated
+        goes_on = came_up or down or any(self._lacks_word(node) for node in told)
         changed_at = self.now if goes_on else state.changed_at
         state = state.model_copy(update={"phase": phase, "message": message, "changed_at": changed_at})
-        told = [*self.told, *chosen]
         closed = opens if lacking > 0 and opens != self.now else None
         return Progress(state, told, down, self.next_at(state, closed), finished=False, breach=None)
 
-    def _newly_told(self, chosen: Sequence[RolloutNode]) -> bool:
-        return any(node.has_pod_of(self.wanted) for node in chosen)
-
     def _in_words(self, lacking: int, chosen: Sequence[RolloutNode], opens: datetime | None) -> tuple[str, str]:
         """Phase and message."""
-        if self.ranks.changing or chosen or (lacking <= 0 and not self.ranks.away):
-            return "Progressing", ""
-        if self.ranks.away:
-            return "Waiting", f"node {self.ranks.away[0].name} went offline when it changed; waiting for it"
-        if not self.ranks.next:
+        there = self.ranks
+        if not (there.updated or there.changing or there.next):
             return "Waiting", "no node is ready"
+        if there.changing or chosen or (lacking <= 0 and not there.away):
+            return "Progressing", ""
+        if there.away:
+            return "Waiting", f"node {there.away[0].name} went offline when it changed; waiting for it"
         if opens is None:
             return "Waiting", "no window opens within a week; see spec.rollout.windows"
         if opens != self.now:
             when = opens.astimezone(zone_of(self.timezone))
             return "Waiting", f"waiting for the window that opens {when.strftime(_CLOCK)} ({self.timezone})"
-        return "Waiting", f"node {self.ranks.next[0].name} has not pulled its image yet"
+        return "Waiting", f"node {there.next[0].name} has not pulled its image yet"
 
     def next_at(self, state: RolloutStatus, opens: datetime | None = None) -> datetime | None:
         """When time alone brings something new."""
