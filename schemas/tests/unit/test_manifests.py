@@ -146,7 +146,7 @@ def test_an_assignment_survives_json_and_refuses_a_name_twice():
     assignment = EdgeAssignment(metadata=Metadata(name="n"), spec=spec)
     assert EdgeAssignment.model_validate(assignment.wire()) == assignment
     assert assignment.wire()["spec"]["schema"] == 1
-    with pytest.raises(ValueError, match="a stands twice"):
+    with pytest.raises(ValueError, match="a camera stands twice"):
         AssignmentSpec(node_name="n", site="s", cameras=(camera("a"), camera("a")))
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from alpr_schemas.resources.meta import API_VERSION, Condition, Labels, Metadata, Model, Name, NodeName, Share
+from alpr_schemas.resources.rules import Matching, Rule
 
 Point = tuple[Share, Share]
+Country = Annotated[str, Matching(r"[A-Z]{2}", "give countries as two capital letters, like DE", 2)]
 
 
 class Protocol(StrEnum):
@@ -28,6 +30,17 @@ _SCHEMES: dict[Protocol, tuple[str, ...]] = {
     Protocol.USB: ("usb", "v4l2"),
     Protocol.FILE: ("file",),
 }
+
+
+def _scheme_rule(protocol: Protocol) -> Rule:
+    allowed = _SCHEMES[protocol]
+    fits = " || ".join(f"self.url.startsWith('{scheme}://')" for scheme in allowed)
+    expected = " or ".join(f"{scheme}://" for scheme in allowed)
+    return Rule(
+        f"self.protocol != '{protocol.value}' || {fits}",
+        f"url: protocol {protocol.value} needs an address that begins with {expected}",
+        lambda source: source.protocol is not protocol or source.url.startswith(tuple(f"{s}://" for s in allowed)),
+    )
 
 
 class SecretRef(Model):
@@ -54,18 +67,19 @@ class Source(Model):
     loop: bool = False
     realtime: bool = False
 
-    @model_validator(mode="after")
-    def _url_fits(self) -> Source:
-        parts = urlsplit(self.url)
-        if "@" in parts.netloc:
-            raise ValueError("url: no user or password here; a Secret named in credentialsSecretRef holds them")
-        allowed = _SCHEMES[self.protocol]
-        if parts.scheme not in allowed:
-            expected = " or ".join(f"{scheme}://" for scheme in allowed)
-            raise ValueError(f"url: protocol {self.protocol.value} needs an address that begins with {expected}")
-        if (self.loop or self.realtime) and self.protocol is not Protocol.FILE:
-            raise ValueError("loop, realtime: only a source of protocol file can have them; remove them")
-        return self
+    RULES: ClassVar = (
+        Rule(
+            "!self.url.matches('^[^/?#]*//[^/?#]*@')",
+            "url: no user or password here; a Secret named in credentialsSecretRef holds them",
+            lambda source: "@" not in urlsplit(source.url).netloc,
+        ),
+        *(_scheme_rule(protocol) for protocol in _SCHEMES),
+        Rule(
+            "self.protocol == 'file' || !(self.loop || self.realtime)",
+            "loop, realtime: only a source of protocol file can have them; remove them",
+            lambda source: source.protocol is Protocol.FILE or not (source.loop or source.realtime),
+        ),
+    )
 
 
 class Stream(Model):
@@ -99,7 +113,7 @@ class Analytics(Model):
     direction: Literal["towards", "away", "both"] = "both"
     roi: tuple[Zone, ...] = Field(default=(), max_length=16)
     ignore: tuple[Zone, ...] = Field(default=(), max_length=16)
-    countries: tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...] = Field(default=(), max_length=32)
+    countries: tuple[Country, ...] = Field(default=(), max_length=32)
     min_confidence: Share = 0.5
     min_plate_width_px: int = Field(default=30, ge=0, le=4096)
     frame_skip: int = Field(default=0, ge=0, le=240)
@@ -111,17 +125,23 @@ class Placement(Model):
     node_name: NodeName | None = None
     node_selector: Annotated[Labels, Field(max_length=16)] | None = None
 
-    @model_validator(mode="after")
-    def _one(self) -> Placement:
-        if self.node_name and self.node_selector:
-            raise ValueError("placement: give nodeName or nodeSelector, not both")
-        return self
+    RULES: ClassVar = (
+        Rule(
+            "!(has(self.nodeName) && has(self.nodeSelector))",
+            "placement: give nodeName or nodeSelector, not both",
+            lambda placement: placement.node_name is None or placement.node_selector is None,
+        ),
+    )
 
 
 class SiteRef(Model):
     """Names the AlprSite of the same namespace."""
 
     name: Name
+
+    RULES: ClassVar = (
+        Rule("self.name == oldSelf.name", "siteRef.name: a camera cannot change its site; delete it and make another"),
+    )
 
 
 class CameraSpec(Model):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from alpr_schemas.resources.camera import Analytics, Source, Stream
 from alpr_schemas.resources.meta import (
@@ -21,6 +21,7 @@ from alpr_schemas.resources.meta import (
     Share,
     node_metadata,
 )
+from alpr_schemas.resources.rules import Rule
 from alpr_schemas.resources.site import ModelRef
 
 
@@ -113,13 +114,15 @@ class AssignmentSpec(Model):
     report_refresh: Duration = "5m"
     fence_after: Duration | None = None
 
-    @model_validator(mode="after")
-    def _unique(self) -> AssignmentSpec:
-        names = [camera.name for camera in self.cameras]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"cameras: {', '.join(twice)} stands twice")
-        return self
+    RULES: ClassVar = (
+        Rule(
+            "self.cameras.all(one, self.cameras.exists_one(other, other.name == one.name))",
+            "cameras: a camera stands twice",
+            lambda spec: len({one.name for one in spec.cameras}) == len(spec.cameras),
+        ),
+        Rule("self.nodeName == oldSelf.nodeName", "nodeName: it cannot change; each node has its own assignment"),
+        Rule("self.revision >= oldSelf.revision", "revision: it only rises; agents acknowledge by it"),
+    )
 
 
 class EdgeAssignment(Model):
@@ -186,6 +189,13 @@ class ReportStatus(Model):
     capacity: Capacity | None = None
     cameras: tuple[ReportedCamera, ...] = Field(default=(), max_length=64)
     conditions: tuple[Condition, ...] = Field(default=(), max_length=8)
+
+    RULES: ClassVar = (
+        Rule(
+            "!has(oldSelf.sealingKey) || (has(self.sealingKey) && self.sealingKey == oldSelf.sealingKey)",
+            "sealingKey: it cannot change; delete the EdgeReport where the node was set up anew",
+        ),
+    )
 
 
 class EdgeReport(Model):

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, AliasGenerator, BaseModel, ConfigDict, Field
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from alpr_schemas.resources.rules import VALIDATIONS, Matching, Rule
 
 GROUP: Final = "ovr-alpr.io"
 VERSION: Final = "v1alpha1"
 API_VERSION: Final = "ovr-alpr.io/v1alpha1"
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
-
-
-def _resource_name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise ValueError("use 1 to 63 of a-z, 0-9, '-' and '.', with a letter or digit at both ends")
-    return text
-
-
-Name = Annotated[str, AfterValidator(_resource_name)]
-_NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-
-
-def _node_name(text: str) -> str:
-    if not _NODE_NAME.fullmatch(text):
-        raise ValueError("use 1 to 253 of a-z, 0-9, '-' and '.', with a letter or digit at both ends")
-    return text
-
-
-NodeName = Annotated[str, AfterValidator(_node_name)]
+_NAME_TOLD: Final = "use 1 to 63 of a-z, 0-9, '-' and '.', with a letter or digit at both ends"
+_NODE_TOLD: Final = "use 1 to 253 of a-z, 0-9, '-' and '.', with a letter or digit at both ends"
+Name = Annotated[str, Matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", _NAME_TOLD, 63)]
+NodeName = Annotated[str, Matching(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", _NODE_TOLD, 253)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
-Duration = Annotated[str, Field(pattern="^([0-9]{1,4}(s|m|h))+$", max_length=16)]
+Digest = Annotated[
+    str, Matching(r"sha256:[0-9a-f]{64}", "give the digest as sha256: and 64 hex digits (sha256sum FILE)", 71)
+]
+Duration = Annotated[str, Matching(r"([0-9]{1,4}(s|m|h))+", "write a duration like 90s, 10m or 1h30m", 16)]
 Labels = dict[str, Annotated[str, Field(max_length=63)]]
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600}
@@ -59,6 +49,22 @@ class Model(BaseModel):
         extra="ignore",
         protected_namespaces=(),
     )
+    RULES: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="after")
+    def _keeps_its_rules(self) -> Self:
+        broken = [rule.message for rule in self.RULES if rule.check is not None and not rule.check(self)]
+        if broken:
+            raise ValueError("; ".join(broken))
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """With the model's rules, for the CRD."""
+        told = handler(schema)
+        if cls.RULES:
+            handler.resolve_ref_schema(told)[VALIDATIONS] = [rule.wire() for rule in cls.RULES]
+        return told
 
     def wire(self) -> dict[str, Any]:
         """As it stands in YAML or JSON: camelCase, without what is not set."""

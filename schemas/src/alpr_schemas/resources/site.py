@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from alpr_schemas.resources.meta import API_VERSION, Condition, Digest, Duration, Labels, Metadata, Model, Name, Share
+from alpr_schemas.resources.rules import Matching, Rule
 
 
 class Container(Model):
@@ -39,6 +41,19 @@ class NodeClass(Model):
     agent: Container = Container()
     pipeline: Container = Container()
 
+    RULES: ClassVar = (
+        Rule(
+            "!has(self.runtimeClassName) || !has(self.gpu) || self.gpu.mode != 'none'",
+            "runtimeClassName: a class with gpu.mode none has no use for it; remove one of the two",
+            lambda told: told.runtime_class_name is None or told.gpu is None or told.gpu.mode != "none",
+        ),
+        Rule(
+            "!has(self.capacityUnits) || (type(self.capacityUnits) == int ? (self.capacityUnits >= 1 && "
+            "self.capacityUnits <= 100000) : self.capacityUnits == 'measured')",
+            "capacityUnits: give 1 to 100000, or measured",
+        ),
+    )
+
 
 class ModelRef(Model):
     """A model by digest, and where it is fetched from: `https://`, `s3://` or `file://`."""
@@ -46,6 +61,25 @@ class ModelRef(Model):
     name: Name
     digest: Digest | None = None
     url: str | None = Field(default=None, min_length=1, max_length=512)
+
+    RULES: ClassVar = (
+        Rule(
+            "!has(self.url) || has(self.digest)",
+            "digest: a model that is fetched from a url needs its digest (sha256sum FILE)",
+            lambda model: model.url is None or model.digest is not None,
+        ),
+        Rule(
+            "!has(self.url) || self.url.startsWith('https://') || self.url.startsWith('s3://') || "
+            "self.url.startsWith('file://')",
+            "url: a model comes from an address that begins with https://, s3:// or file://",
+            lambda model: model.url is None or model.url.startswith(("https://", "s3://", "file://")),
+        ),
+        Rule(
+            "!has(self.url) || !self.url.matches('^[^/?#]*//[^/?#]*@')",
+            "url: no user or password here; agents have their own credentials for a store",
+            lambda model: model.url is None or "@" not in urlsplit(model.url).netloc,
+        ),
+    )
 
 
 class SiteModels(Model):
@@ -61,6 +95,14 @@ class RolloutStep(Model):
     nodes: int | None = Field(default=None, ge=1, le=5000)
     percent: int | None = Field(default=None, ge=1, le=100)
     soak: Duration = "10m"
+
+    RULES: ClassVar = (
+        Rule(
+            "has(self.nodes) != has(self.percent)",
+            "steps: give each step nodes or percent, one of the two",
+            lambda step: (step.nodes is None) != (step.percent is None),
+        ),
+    )
 
 
 class Gates(Model):
@@ -80,7 +122,7 @@ class Gates(Model):
 
 
 Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-ClockTime = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)]
+ClockTime = Annotated[str, Matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", "write a time of day like 02:30", 5)]
 
 
 class Window(Model):
@@ -89,6 +131,14 @@ class Window(Model):
     days: tuple[Weekday, ...] = Field(default=(), max_length=7)
     start: ClockTime
     end: ClockTime
+
+    RULES: ClassVar = (
+        Rule(
+            "self.start != self.end",
+            "windows: start and end must differ; leave windows out to allow changes at any time",
+            lambda window: window.start != window.end,
+        ),
+    )
 
 
 class Rollout(Model):
@@ -120,6 +170,14 @@ class AssignmentPolicy(Model):
     failover: Failover = Failover()
 
 
+HostPath = Annotated[
+    str, Matching(r"/var/lib/alpr-edge(/[a-z0-9][a-z0-9.-]*)*", "hostPath must be /var/lib/alpr-edge or below it", 255)
+]
+TimeZone = Annotated[
+    str, Matching(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", "give a time zone's name, like Europe/Berlin", 64)
+]
+
+
 class Edge(Model):
     """What holds for every node of the site.
 
@@ -135,9 +193,7 @@ class Edge(Model):
     credentials: Literal["Sealed", "Secret"] = "Sealed"
     offline_tolerance: Duration = "15m"
     report_refresh: Duration = "5m"
-    host_path: Annotated[str, Field(pattern="^/var/lib/alpr-edge(/[a-z0-9][a-z0-9.-]*)*$", max_length=255)] = (
-        "/var/lib/alpr-edge"
-    )
+    host_path: HostPath = "/var/lib/alpr-edge"
     node_selector: Labels = Field(default_factory=dict, max_length=16)
 
 
@@ -152,7 +208,7 @@ class SiteSpec(Model):
 
     site_id: Name
     display_name: str | None = Field(default=None, max_length=100)
-    timezone: str = Field(default="UTC", max_length=64, pattern="^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")
+    timezone: TimeZone = "UTC"
     paused: bool = False
     node_classes: tuple[NodeClass, ...] = Field(default=(), max_length=16)
     models: SiteModels = SiteModels()
@@ -160,6 +216,15 @@ class SiteSpec(Model):
     assignment: AssignmentPolicy = AssignmentPolicy()
     edge: Edge = Edge()
     sinks_ref: SinksRef | None = None
+
+    RULES: ClassVar = (
+        Rule("self.siteId == oldSelf.siteId", "siteId: it cannot change, events bear it; make another AlprSite"),
+        Rule(
+            "self.nodeClasses.all(one, self.nodeClasses.exists_one(other, other.name == one.name))",
+            "nodeClasses: two classes have one name; give each its own",
+            lambda spec: len({one.name for one in spec.node_classes}) == len(spec.node_classes),
+        ),
+    )
 
 
 class NodeCounts(Model):
@@ -198,8 +263,8 @@ class RolloutStatus(Model):
         step_started_at: when the nodes of this step had all changed; its soak counts from there.
         changed_at: when a node was last told to change, or came up changed.
         failed_digest: a state that broke a gate; it is not tried again until the spec changes.
-        from_state: the state before, packed, so that it can be written again (`alpr_operator.rollout.Target`); to_state:
-            the state that nodes are getting.
+        from_state: the state before, packed, so that it can be written again (see `alpr_operator.rollout`).
+        to_state: the state that nodes are getting.
     """
 
     phase: Literal["Idle", "Progressing", "Waiting", "RolledBack"] = "Idle"
