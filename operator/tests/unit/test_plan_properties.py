@@ -72,7 +72,7 @@ def node_sets(draw: st.DrawFn, *, healthy: bool = False) -> list[NodeFacts]:
 @st.composite
 def camera_sets(draw: st.DrawFn, *, free: bool = False) -> list[CameraFacts]:
     cameras = []
-    for i in range(draw(st.integers(1, 14))):
+    for i in range(draw(st.integers(1, 9))):
         wish = 0 if free else draw(st.integers(0, 7))
         cameras.append(
             CameraFacts(

@@ -397,6 +397,7 @@ def test_outside_its_windows_a_rollback_does_not_wait():
     windows = (Window(days=("Mon",), start="12:00", end="12:30"),)
     world = World(2, GATED.model_copy(update={"windows": windows}), NEW)
     world.turn()
+    world.turn()
     world.nodes["n00"] = replace(world.nodes["n00"], problem="boom")
     world.now = NOW + timedelta(hours=3)
     assert world.turn().restart == ("n00",)

@@ -92,7 +92,7 @@ class _Look:
         ripe = [node for node in self.ranks.updated if self._is_ripe(node, state, step)]
         return (
             breaches(ripe, self.policy.gates)
-            or refusals(self.told)
+            or refusals(node for node in self.told if not self._lacks_word(node))
             or losses(self.ranks.lost, [node for node in self.nodes if node.ready], len(self.ranks.updated))
             or stuck(self._their_turn, state.changed_at, self.now)
         )

@@ -24,8 +24,8 @@ def zone_of(timezone: str) -> ZoneInfo:
 def is_open(windows: Sequence[Window], timezone: str, now: datetime) -> bool:
     """Whether `now` (aware) lies in one of `windows`; without windows it is always open.
 
-    A window holds its start and not its end. One that ends at or before its start goes past midnight and belongs to the
-    day on which it starts; equal times are a whole day. No days means every day.
+    A window holds its start and not its end. One that ends before it starts goes past midnight and belongs to the day
+    on which it starts. No days means every day.
     """
     local = now.astimezone(zone_of(timezone))
     return not windows or any(_holds(window, local) for window in windows)
