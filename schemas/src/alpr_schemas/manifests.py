@@ -85,6 +85,19 @@ def read_manifests(paths: Iterable[Path]) -> Manifests:
     return Manifests(tuple(r for _, r in sites), tuple(r for _, r in cameras), secrets)
 
 
+def check_documents(paths: Iterable[Path]) -> list[Problem]:
+    """What an API server with our CRDs would refuse in these files, each document by itself; empty where nothing.
+
+    References to other objects are not followed, and kinds that are not ours are passed over.
+    """
+    problems: list[Problem] = []
+    for file in _files(paths, problems):
+        for document in _documents(file, problems):
+            if document.data.get("apiVersion") == API_VERSION:
+                _resource(document, problems)
+    return sorted(problems, key=lambda problem: (str(problem.file), problem.line))
+
+
 def _files(paths: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():

@@ -111,13 +111,27 @@ def import_cameras(path: Path, output: Path, site: str) -> None:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def validate(paths: tuple[Path, ...]) -> None:
-    """Check manifests: every problem with its file, line and field."""
-    from alpr_schemas.manifests import read_manifests
+@click.option(
+    "--documents", is_flag=True, help="Each document by itself, as an API server takes it; Secrets may be elsewhere."
+)
+def validate(paths: tuple[Path, ...], documents: bool) -> None:  # noqa: FBT001 - click's
+    """Check manifests: every problem with its file, line and field.
+
+    \b
+    alpr validate site.yaml cameras/          as `alpr up` needs them: site and Secrets in the files too
+    alpr validate --documents cameras/        as `kubectl apply` would take them, without a cluster
+    """
+    from alpr_schemas.manifests import ManifestError, check_documents, read_manifests
 
     with _said():
-        found = read_manifests(paths)
-    click.echo(f"{len(found.sites)} AlprSite, {len(found.cameras)} Camera, {len(found.secrets)} Secret: fine")
+        if not documents:
+            found = read_manifests(paths)
+            counts = f"{len(found.sites)} AlprSite, {len(found.cameras)} Camera, {len(found.secrets)} Secret"
+        elif problems := check_documents(paths):
+            raise ManifestError(problems)
+        else:
+            counts = "all documents"
+    click.echo(f"{counts}: fine")
 
 
 @click.group()
