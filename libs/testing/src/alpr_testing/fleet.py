@@ -74,13 +74,16 @@ class Agent:
             self._tell(key, since, time.time())
 
     async def _report(self) -> None:
+        refresh_s = _REFRESH_S
         while True:
             try:
-                async with asyncio.timeout(_REFRESH_S * random.uniform(0.8, 1.2)):  # noqa: S311 - spreads load
+                async with asyncio.timeout(refresh_s):
                     await self._changed.wait()
-                await asyncio.sleep(self._settle_s * random.uniform(0.8, 1.2))  # noqa: S311
+                await asyncio.sleep(self._settle_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load
+                # A fleet that started as one stands for agents that did not: their refreshes are spread from the first.
+                refresh_s = _REFRESH_S * random.uniform(0, 1)  # noqa: S311
             except TimeoutError:
-                pass
+                refresh_s = _REFRESH_S * random.uniform(0.8, 1.2)  # noqa: S311
             self._changed.clear()
             if self._spec is not None:
                 await self._written(self._spec)
