@@ -36,7 +36,7 @@ class Matching:
 
     def _check(self, text: str) -> str:
         if len(text) > self.longest or not re.fullmatch(self.pattern, text, re.ASCII):
-            raise PydanticCustomError("rule", self.message)  # type: ignore[arg-type]  # asks for a literal
+            raise PydanticCustomError("rule", self.message)
         return text
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:

@@ -115,7 +115,7 @@ def import_cameras(path: Path, output: Path, site: str) -> None:
     "--documents", is_flag=True, help="Each document by itself, as an API server takes it; Secrets may be elsewhere."
 )
 def validate(paths: tuple[Path, ...], documents: bool) -> None:  # noqa: FBT001 - click's
-    """Check manifests: every problem with its file, line and field.
+    r"""Check manifests: every problem with its file, line and field.
 
     \b
     alpr validate site.yaml cameras/          as `alpr up` needs them: site and Secrets in the files too
