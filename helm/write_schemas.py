@@ -7,6 +7,7 @@ Run it after a change of one of them; `tests/deploy` fails until then. What valu
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,10 @@ _OBJECT: Final[Schema] = {"type": "object"}
 _TEXTS: Final[Schema] = {"type": "object", "additionalProperties": {"type": "string"}}
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 # What the chart itself decides, or the pod's own variables say.
+_CEL: Final = "x-kubernetes-validations"
+_MATCHES: Final = re.compile(r"self\.matches\('(.*)'\)")
+# Titles and defaults say nothing that values.yaml does not; the rest is for API servers.
+_NOT_HERE: Final = ("title", "default", _CEL, "x-kubernetes-map-type")
 _NOT_IN_CONFIG: Final = ("kubeconfig", "namespace", "identity", "listen_host", "listen_port")
 
 
@@ -113,16 +118,25 @@ def _of_model(model: type[BaseModel]) -> tuple[Schema, Schema]:
 
 
 def _strict(schema: Schema) -> Schema:
-    """Objects take no unknown names; titles and defaults say nothing that values.yaml does not."""
-    kept = {key: value for key, value in schema.items() if key not in ("title", "default")}
+    """Objects take no unknown names; what a CRD says in CEL of a text alone becomes a pattern."""
+    kept = {key: _within(key, value) for key, value in schema.items() if key not in _NOT_HERE}
+    for rule in schema.get(_CEL, ()):
+        if found := _MATCHES.fullmatch(rule["rule"]):
+            kept["pattern"] = found[1].replace("\\\\", "\\")
     if "properties" in kept:
-        kept["properties"] = {name: _bare(part) for name, part in kept["properties"].items()}
         kept["additionalProperties"] = False
     return kept
 
 
-def _bare(part: Schema) -> Schema:
-    return {key: value for key, value in part.items() if key not in ("title", "default")}
+def _within(key: str, value: Any) -> Any:
+    """Below a schema's keyword: further schemas, or a plain value."""
+    if key in ("properties", "$defs"):
+        return {name: _strict(part) for name, part in value.items()}
+    if isinstance(value, dict):
+        return _strict(value)
+    if isinstance(value, list):
+        return [_strict(part) if isinstance(part, dict) else part for part in value]
+    return value
 
 
 def _closed(**properties: Schema) -> Schema:
