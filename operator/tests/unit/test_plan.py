@@ -73,6 +73,16 @@ def test_spread_takes_the_largest_free_share_and_pack_the_smallest_gap():
     assert nodes_of(site([*filled, camera("new", 2)], nodes, held, policy=PACK))["new"] == "b"
 
 
+@pytest.mark.parametrize("policy", [SPREAD, PACK])
+def test_among_equal_places_one_in_n_cameras_takes_the_node_that_joined(policy):
+    four, five = [node(name) for name in "abcd"], [node(name) for name in "abcde"]
+    lone = [camera(f"c{i}") for i in range(400)]
+    before = [site([one], four, policy=policy).placed[one.name].node for one in lone]
+    after = [site([one], five, policy=policy).placed[one.name].node for one in lone]
+    assert {now for was, now in zip(before, after, strict=True) if was != now} == {"e"}
+    assert all(60 <= after.count(name) <= 100 for name in "abcde")
+
+
 def test_new_placements_leave_the_reserve_and_held_cameras_may_use_it():
     policy = replace(SPREAD, reserve_percent=20)
     cameras = [camera("x", 9), camera("new")]

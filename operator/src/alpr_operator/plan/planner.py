@@ -38,10 +38,9 @@ def plan(
     for camera in cameras:
         if not camera.enabled:
             draft.drop(camera)
-    if not draft.board.dark:
-        placing.run()
-        if (policy.rebalance or not policy.sticky) and not budget.blocked:
-            rebalance(draft, budget)
+    placing.run()
+    if (policy.rebalance or not policy.sticky) and not budget.blocked:
+        rebalance(draft, budget)
     return _answer(draft, budget, cameras, placing.stuck)
 
 
@@ -61,7 +60,7 @@ def _gone(nodes: Sequence[NodeFacts], known: Mapping[str, Past]) -> list[NodeFac
 
 
 def _take_stock(draft: Draft, placing: Placing, cameras: Sequence[CameraFacts]) -> None:
-    """Who stays, who is already on the way, and who stands in the queue."""
+    """Who stays, who is already on the way, and who stands in the queue: nobody at a dark site."""
     held = [(camera, past.held) for camera in cameras if (past := draft.known[camera.name]).held is not None]
     if draft.board.dark:
         for camera, one in held:
