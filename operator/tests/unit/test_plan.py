@@ -80,7 +80,7 @@ def test_among_equal_places_one_in_n_cameras_takes_the_node_that_joined(policy):
     before = [site([one], four, policy=policy).placed[one.name].node for one in lone]
     after = [site([one], five, policy=policy).placed[one.name].node for one in lone]
     assert {now for was, now in zip(before, after, strict=True) if was != now} == {"e"}
-    assert all(60 <= after.count(name) <= 100 for name in "abcde")
+    assert all(50 <= after.count(name) <= 110 for name in "abcde")
 
 
 def test_new_placements_leave_the_reserve_and_held_cameras_may_use_it():
