@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from alpr_operator.kube import changing, looking
+from alpr_operator.kube import changing, checking, looking
 from alpr_operator.kube.options import KubeGroup
 
 _NO_FILES = ":4"  # of cobra's completion protocol: complete these words, and no file names
@@ -34,7 +34,7 @@ def kube() -> None:
     """See `_HELP`."""
 
 
-for _command in (*looking.COMMANDS, *changing.COMMANDS):
+for _command in (*looking.COMMANDS, *changing.COMMANDS, *checking.COMMANDS):
     kube.add_command(_command)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib import metadata
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 import yaml
@@ -200,6 +201,32 @@ def test_site_init_prints_without_a_cluster_and_applies_on_demand(cluster: Plain
 def test_site_init_gives_a_site_that_is_there_its_right_alone(cluster: PlainCluster) -> None:
     assert run(cluster, "site", "init", "north", "--access-only", "--apply").exit_code == 0
     assert [one["kind"] for one in cluster.applied] == ["Namespace", "RoleBinding"]
+
+
+GOOD = yaml.safe_dump({**plain.camera(), "status": None})
+BAD = GOOD.replace("rtsp://192.0.2.10", "rtsp://jo:hunter2@192.0.2.10")
+
+
+def test_validate_needs_no_cluster(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD.replace("status: null\n", ""))
+    done = CliRunner().invoke(kube, ["validate", str(tmp_path)])
+    assert (done.exit_code, done.output) == (0, "fine\n")
+
+
+def test_validate_names_file_line_and_field_and_no_password(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(BAD.replace("status: null\n", ""))
+    done = CliRunner().invoke(kube, ["validate", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "a.yaml:" in done.stderr
+    assert "credentialsSecretRef" in done.stderr
+    assert "hunter2" not in done.output
+
+
+def test_validate_reads_a_pipe() -> None:
+    fine, wrong = (
+        CliRunner().invoke(kube, ["validate", "-"], input=text.replace("status: null\n", "")) for text in (GOOD, BAD)
+    )
+    assert (fine.exit_code, wrong.exit_code) == (0, 1)
 
 
 def test_watch_prints_again_when_something_changed(cluster: PlainCluster, monkeypatch: pytest.MonkeyPatch) -> None:
