@@ -24,7 +24,8 @@ from alpr_operator.queue import SiteQueue
 from alpr_operator.settings import Settings
 from alpr_operator.store import SITE_LABEL, Pair, SiteKey, SiteView, Store
 from alpr_operator.store.store import CHILD_KINDS, KINDS, Effect
-from alpr_operator.writer import Lane, Write, Writer
+from alpr_operator.writer import Writer
+from alpr_operator.writes import Lane, Write
 
 log = structlog.get_logger(__name__)
 CHILD_SELECTOR = f"{MANAGED_BY}={MANAGER}"

@@ -12,8 +12,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import Literal, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -31,42 +30,12 @@ from alpr_kubernetes import (
 from alpr_operator.budget import Bucket, Gate
 from alpr_operator.settings import Budget
 from alpr_operator.store import SiteKey
+from alpr_operator.writes import Lane, Write, WriteKey
 
 log = structlog.get_logger(__name__)
 _URGENT_AT_ONCE, _LAZY_AT_ONCE = 16, 8
 _LAZY_WAITS_AT_MOST_S = 5.0
 _LONGEST_PAUSE_S = 15.0
-
-
-class Lane(IntEnum):
-    """What goes first."""
-
-    ASSIGNMENT = 0
-    CHILD = 1
-    STATUS = 2
-    EVENT = 3
-
-
-WriteKey = tuple[str, str, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One object as it shall be; for `delete` the manifest names it (with its uid)."""
-
-    verb: Literal["apply", "delete", "create", "merge"]
-    kind: Kind
-    manifest: Object
-    lane: Lane
-    site: SiteKey
-    subresource: str | None = None
-    reason: str = ""
-
-    @property
-    def key(self) -> WriteKey:
-        """Which object, and which part of it."""
-        meta = self.manifest["metadata"]
-        return self.kind.plural, meta.get("namespace", ""), meta.get("name", ""), self.subresource or ""
 
 
 class Outcomes(Protocol):

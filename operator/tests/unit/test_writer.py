@@ -11,7 +11,8 @@ from alpr_kubernetes import Conflict, Forbidden, NotFound, Refused, Throttled, U
 from alpr_operator.budget import Bucket
 from alpr_operator.settings import Budget
 from alpr_operator.store import SiteKey
-from alpr_operator.writer import Lane, Write, Writer
+from alpr_operator.writer import Writer
+from alpr_operator.writes import Lane, Write
 
 A, B = SiteKey("a", "a"), SiteKey("b", "b")
 

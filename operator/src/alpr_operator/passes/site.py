@@ -31,7 +31,7 @@ from alpr_operator.status.camera import CameraFacts, camera_status
 from alpr_operator.status.conditions import differs
 from alpr_operator.status.site import NodeState, SiteFacts, site_status
 from alpr_operator.store import REBALANCE, SeenSite, SiteView
-from alpr_operator.writer import Lane, Write
+from alpr_operator.writes import Lane, Write
 from alpr_schemas.resources import seconds
 
 _LOOK_AGAIN_S = 1.0

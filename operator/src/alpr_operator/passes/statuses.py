@@ -17,7 +17,7 @@ from alpr_operator.passes.writes import SecretsRead
 from alpr_operator.status.camera import CameraFacts, Cause, Credential, camera_status, reported_cameras
 from alpr_operator.status.conditions import differs, on_the_wire, seen_condition
 from alpr_operator.store import Pair, SeenCamera, SiteKey, SiteView
-from alpr_operator.writer import Lane, Write
+from alpr_operator.writes import Lane, Write
 
 _NOT_READ = Credential("Unknown", "NotRead", "the Secret has not been read yet")
 

@@ -20,7 +20,7 @@ from alpr_operator.rollout import RolloutNode, Step, Target, advance
 from alpr_operator.status.conditions import Told
 from alpr_operator.store import APPLIED_HASH, ROLLBACK
 from alpr_operator.store.reading import moment
-from alpr_operator.writer import Lane, Write
+from alpr_operator.writes import Lane, Write
 from alpr_schemas.resources import ReportedGates, RolloutStatus, SiteModels
 
 _ROLES: Final = ("detector", "reader")

@@ -25,7 +25,7 @@ from alpr_operator.desired import (
 from alpr_operator.passes.planned import Planned
 from alpr_operator.plan import Held, Released
 from alpr_operator.store import APPLIED_HASH, DRAIN_FINALIZER, SITE_LABEL, Pair, SeenCamera, SeenChild
-from alpr_operator.writer import Lane, Write
+from alpr_operator.writes import Lane, Write
 
 SecretsRead = Mapping[Pair, Secret | None]
 
