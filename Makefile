@@ -23,11 +23,15 @@ run: setup ## read plates: the demo clip, or SOURCE=<photo|folder|video|rtsp://â
 	@$(BIN)/alpr up $(if $(SOURCE),--source-from-environment) $(ARGS)
 
 .PHONY: test
-test: .venv/.ready-dev packages lint typing unit integration ## everything that must pass: lint, types, unit, real servers
+test: .venv/.ready-dev servers lint typing unit integration ## everything that must pass: lint, types, unit, real servers
 
 .PHONY: packages
 packages: # the Debian packages of the real servers: installed as root, named otherwise
 	@tools/debian-packages
+
+.PHONY: servers
+servers: packages ## build the tests' Kubernetes control plane into the user's cache, once; about six minutes cold
+	@tools/kubernetes >/dev/null
 
 .PHONY: lint
 lint: .venv/.ready-dev ## ruff and the import rules
@@ -44,7 +48,7 @@ unit: .venv/.ready-dev ## tests without servers
 	$(BIN)/pytest -q -m "not integration and not long"
 
 .PHONY: integration
-integration: .venv/.ready-dev packages ## tests on real servers and processes, the short pass
+integration: .venv/.ready-dev servers ## tests on real servers and processes, the short pass
 	$(BIN)/pytest -q -m "integration and not long"
 
 .PHONY: bench-edge
@@ -62,6 +66,11 @@ chaos-edge: .venv/.ready-dev ## 100 seeded kill -9 of pipeline, agent and standa
 .PHONY: evaluate
 evaluate: .venv/.ready-dev ## score LABELS=photos.csv
 	$(BIN)/alpr evaluate $(LABELS)
+
+.PHONY: crds
+crds: .venv/.ready-dev ## write crds/ from the models, and the charts' copies of them
+	$(BIN)/python -m alpr_schemas.crd crds
+	helm/copy-crds
 
 .PHONY: format
 format: .venv/.ready-dev ## let ruff write the format
