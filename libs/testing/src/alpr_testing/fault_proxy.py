@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Literal, Self
 
-Mode = Literal["pass", "refuse", "freeze"]
+Mode = Literal["pass", "refuse", "freeze", "delay"]
 
 
 class FaultProxy:
     """Listens on 127.0.0.1:`port` and speaks to 127.0.0.1:`target`; a context manager.
 
     Modes: `pass`; `refuse` cuts all connections and new ones at once; `freeze` lets no byte through while connections
-    stay open, as a dead NAT entry does.
+    stay open, as a dead NAT entry does; `delay` holds each piece back for `delay_s`, in both directions.
     """
 
     def __init__(self, target: int) -> None:
         self._target = target
         self._mode: Mode = "pass"
-        self._flows = threading.Event()
+        self._delay_s = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
-        self._thawed: asyncio.Event | None = None
+        self._thawed = asyncio.Event()
+        self._thawed.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -42,39 +45,44 @@ class FaultProxy:
         self._thread.join(10)
         self._loop.close()
 
-    def set(self, mode: Mode) -> None:
+    @property
+    def open_connections(self) -> int:
+        """Connections from clients that are open now."""
+        return len(self._writers) // 2
+
+    def set(self, mode: Mode, *, delay_s: float = 0.0) -> None:
         """Behave so from now on; `refuse` cuts what is open."""
-        self._wait(self._turn(mode))
+        self._wait(self._turn(mode, delay_s))
+
+    def cut(self) -> None:
+        """Reset (RST) what is open; new connections fare as the mode says."""
+        self._wait(self._cut())
 
     def _wait(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _listen(self) -> None:
-        self._thawed = asyncio.Event()
-        self._thawed.set()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _turn(self, mode: Mode) -> None:
-        self._mode = mode
-        if self._thawed is None:
-            raise RuntimeError("the proxy does not run")
+    async def _turn(self, mode: Mode, delay_s: float) -> None:
+        self._mode, self._delay_s = mode, delay_s if mode == "delay" else 0.0
         (self._thawed.clear if mode == "freeze" else self._thawed.set)()
         if mode == "refuse":
-            self._cut()
+            await self._cut()
 
-    def _cut(self) -> None:
+    async def _cut(self) -> None:
         for writer in list(self._writers):
-            writer.transport.abort()
+            _reset(writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._mode == "refuse":
-            writer.transport.abort()
+            _reset(writer)
             return
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
-            writer.transport.abort()
+            _reset(writer)
             return
         self._writers |= {writer, far_writer}
         try:
@@ -87,19 +95,33 @@ class FaultProxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while chunk := await reader.read(65536):
-                if self._thawed is not None:
-                    await self._thawed.wait()
+                await self._held_back()
                 writer.write(chunk)
                 await writer.drain()
-            writer.write_eof() if writer.can_write_eof() else writer.close()
+            await self._held_back()  # a frozen line carries no end either
+            writer.write_eof()
         except OSError:
             writer.transport.abort()
 
+    async def _held_back(self) -> None:
+        if self._delay_s:
+            await asyncio.sleep(self._delay_s)
+        await self._thawed.wait()
+
     async def _close(self) -> None:
-        self._cut()
+        await self._cut()
         if self._server is not None:
             self._server.close()
         pending = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection by RST, not FIN: with nothing lingering the kernel throws away what waits."""
+    transport = writer.transport
+    if not transport.is_closing():
+        told: socket.socket = transport.get_extra_info("socket")
+        told.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
