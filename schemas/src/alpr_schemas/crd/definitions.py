@@ -22,7 +22,8 @@ class Column:
 
     def wire(self) -> dict[str, Any]:
         """As it stands in a CRD."""
-        told = {"name": self.name, "jsonPath": self.path, "type": self.kind, "priority": self.priority}
+        told: dict[str, Any] = {"name": self.name, "jsonPath": self.path, "type": self.kind}
+        told |= {"priority": self.priority} if self.priority else {}  # a zero is dropped by the server: a diff forever
         return told | ({"description": self.description} if self.description else {})
 
 
