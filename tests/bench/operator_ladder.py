@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from operator_population import FLEET, IDIOM, OPERATOR, SYSTEM, Rung, camera_bytes, install, populate
-from operator_sights import Audit, Sights, logged, peak_mib, until, used_cpu_s
+from operator_sights import Audit, Load, Sights, logged, peak_mib, until, used_cpu_s
 
 from alpr_kubernetes import Client, from_kubeconfig, kinds
 from alpr_operator.settings import LeaseSettings, Settings
@@ -69,6 +69,7 @@ class Figures:
     peak_mib: float = 0.0
     cpu_s: float = 0.0
     steady_cpu: float = 0.0
+    cores: str = ""
 
     def a_camera(self, writes: Counter[str]) -> float:
         """Camera statuses and EdgeAssignments written, a camera."""
@@ -133,11 +134,15 @@ async def climbed(folder: Path, rung: Rung) -> Figures:
         say(rung, f"created in {time.monotonic() - started:.0f} s")
         async with watched(plane) as sights:
             with (
-                fleet(plane, rung),
+                fleet(plane, rung) as agents,
                 Operated(plane.kubeconfig_for(OPERATOR, SYSTEM), folder, SYSTEM, config=_SHIPPED) as operator,
             ):
+                processes = {name: process.pid for name, process in plane.processes.items()}
+                load = Load({**processes, "agents": agents.pid, "operator": operator.pid})
                 bench = Bench(plane, operator, sights, figures)
                 await bench.cold_start()
+                figures.cores = load.told()
+                say(rung, f"cores in use during the start: {figures.cores}")
                 await bench.steady_state()
                 await bench.edits()
                 await bench.warm_restart()
@@ -281,9 +286,7 @@ class Bench:
         await asyncio.to_thread(self._operator.idle, 300)
 
     def _weigh(self) -> None:
-        process = self._operator.process
-        if process is not None:
-            self._figures.peak_mib = max(self._figures.peak_mib, peak_mib(process.pid))
+        self._figures.peak_mib = max(self._figures.peak_mib, peak_mib(self._operator.pid))
 
 
 async def idiom_beside(folder: Path, rung: Rung) -> IdiomFigures:
@@ -349,6 +352,7 @@ def print_others(figures: list[Figures]) -> None:
     for one in figures:
         head = f"{one.rung.cameras:,} cameras"
         print(f"{head}: written until all Streaming: {_told(one.until_streaming)}")
+        print(f"{head}: cores in use during the start: {one.cores}")
         print(f"{head}: not taken: {_told(one.refused)}")
         print(
             f"{head}: steady, {STEADY_S:.0f} s: operator {_told(one.steady_operator)}; agents {_told(one.steady_agents)}"

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -169,3 +169,25 @@ def used_cpu_s(pid: int) -> float:
     """Processor seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Load:
+    """Who uses this machine's processors, from now on."""
+
+    def __init__(self, processes: Mapping[str, int]) -> None:
+        self._processes = {**processes, "bench": os.getpid()}
+        self._before = self._now()
+        self._started = time.monotonic()
+
+    def told(self) -> str:
+        """Cores in use since the start, by process; `others` are not of the bench."""
+        lasted_s = time.monotonic() - self._started
+        used = {name: cpu_s - self._before[name] for name, cpu_s in self._now().items()}
+        used["others"] = used.pop("machine") - sum(used.values())
+        return ", ".join(f"{name} {cpu_s / lasted_s:.2f}" for name, cpu_s in used.items())
+
+    def _now(self) -> dict[str, float]:
+        fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+        busy = sum(int(one) for position, one in enumerate(fields[:8]) if position not in (3, 4))  # idle, iowait
+        used = {name: used_cpu_s(pid) for name, pid in self._processes.items()}
+        return {**used, "machine": busy / os.sysconf("SC_CLK_TCK")}

@@ -141,18 +141,20 @@ class Operated:
 
     def resident_mib(self) -> float:
         """Its resident memory, in MiB."""
-        text = Path(f"/proc/{self._pid()}/status").read_text()
+        text = Path(f"/proc/{self.pid}/status").read_text()
         return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
     def cpu_s(self) -> float:
         """Processor seconds it has used."""
-        fields = Path(f"/proc/{self._pid()}/stat").read_text().rsplit(")", 1)[1].split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def _pid(self) -> int:
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last. Raises RuntimeError where none was."""
         if self.process is None:
             raise RuntimeError("the operator was not started")
         return self.process.pid
 
     def _signal(self, number: signal.Signals) -> None:
-        os.kill(self._pid(), number)
+        os.kill(self.pid, number)
