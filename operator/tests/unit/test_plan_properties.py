@@ -5,12 +5,13 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alpr_operator.plan import CameraFacts, Held, NodeFacts, Plan, Policy, Released, plan
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+usual = settings(max_examples=60)
 LABELS = st.sampled_from([{}, {"gate": "north"}, {"gate": "south"}])
 NAMES = [f"n{i}" for i in range(6)]
 
@@ -117,6 +118,7 @@ def came(site: Site, told: Plan) -> list[Held]:
     return [held for held in told.placed.values() if (held.camera, held.uid, held.node) not in before]
 
 
+@usual
 @given(sites())
 def test_11_planner_never_loads_a_node_above_its_capacity(site):
     told = site.plan()
@@ -131,6 +133,7 @@ def test_11_planner_never_loads_a_node_above_its_capacity(site):
         assert load(site, told, node.name) <= node.units * (100 - site.policy.reserve_percent) / 100
 
 
+@usual
 @given(sites(), st.randoms(use_true_random=False))
 def test_11_planner_is_deterministic_whatever_the_order(site: Site, chance: random.Random):
     def shuffled(items: list) -> list:
@@ -145,6 +148,7 @@ def test_11_planner_is_deterministic_whatever_the_order(site: Site, chance: rand
     assert again == site.plan()
 
 
+@usual
 @given(sites())
 def test_11_planner_is_sticky(site):
     told = site.plan(policy=replace(site.policy, rebalance=False))
@@ -160,6 +164,7 @@ def test_11_planner_is_sticky(site):
         assert not well or move.why in ("shed", "displaced")
 
 
+@usual
 @given(sites(), st.integers(1, 12))
 def test_11_planner_moves_nothing_when_a_node_joins_unasked(site, units):
     assume(any(node.ready for node in site.nodes))  # one that joins a dark site brings light
@@ -174,6 +179,7 @@ def test_11_planner_moves_nothing_when_a_node_joins_unasked(site, units):
             assert told.placed[name] == held
 
 
+@usual
 @given(camera_sets(free=True), st.integers(2, 5), st.integers(20, 60))
 def test_11_planner_moves_about_one_in_n_when_a_node_joins_and_a_balance_is_asked_for(cameras, count, units):
     nodes = [NodeFacts(f"n{i}", f"n{i}", units, {}, ready=True, offline_since=None) for i in range(count)]
@@ -189,6 +195,7 @@ def test_11_planner_moves_about_one_in_n_when_a_node_joins_and_a_balance_is_aske
     assert max(shares) - min(shares) <= max(costs.values())
 
 
+@usual
 @given(sites())
 def test_11_planner_keeps_to_priority_order(site):
     """No camera waits while less important ones fill a place that it could have, once all moves have been made."""
@@ -208,6 +215,7 @@ def test_11_planner_keeps_to_priority_order(site):
             assert sum(one.cost for one in firm) + camera.cost > limit or len(firm) >= node.max_cameras
 
 
+@usual
 @given(sites())
 def test_11_planner_honours_pins_and_selectors(site):
     told = site.plan()
@@ -220,6 +228,7 @@ def test_11_planner_honours_pins_and_selectors(site):
         assert all(node.labels.get(key) == value for key, value in camera.selector)
 
 
+@usual
 @given(sites())
 def test_11_planner_gives_each_camera_a_place_or_a_reason(site):
     told = site.plan()
@@ -231,6 +240,7 @@ def test_11_planner_gives_each_camera_a_place_or_a_reason(site):
     assert told.unplaced.keys() <= names
 
 
+@usual
 @given(sites())
 def test_11_planner_keeps_a_dark_site_as_it_is(site):
     nodes = [replace(node, ready=False, offline_since=NOW - timedelta(hours=1)) for node in site.nodes]
@@ -240,6 +250,7 @@ def test_11_planner_keeps_a_dark_site_as_it_is(site):
     assert told.next_at is None
 
 
+@usual
 @given(sites())
 def test_11_planner_breaks_before_it_makes(site):
     """A camera comes to a node only when every other that had it let go, is lost, or is gone; always as a new epoch."""
@@ -255,6 +266,7 @@ def test_11_planner_breaks_before_it_makes(site):
             assert lost or node.applied_revision >= entry.revision
 
 
+@usual
 @given(sites())
 def test_11_planner_forgets_no_epoch(site):
     """Of every camera that still exists, the highest epoch stands in what is to be written, or its status has it."""
@@ -268,6 +280,7 @@ def test_11_planner_forgets_no_epoch(site):
         assert max([*kept, camera.epoch]) >= max(known, default=0)
 
 
+@usual
 @given(sites())
 def test_11_planner_keeps_to_the_moves_a_minute(site):
     policy = replace(site.policy, failover_enabled=True)
@@ -297,6 +310,7 @@ def _alive(site: Site, names: set[str]) -> set[str]:
     return alive
 
 
+@usual
 @given(sites())
 def test_a_settled_site_stays_as_it_is(site):
     """What was written once is not written again: a restarted operator finds nothing to do."""

@@ -237,6 +237,17 @@ def test_a_site_without_power_is_no_fault_of_the_change():
     world.run_until("Idle")
 
 
+def test_changed_nodes_that_return_later_than_others_are_no_fault_of_the_change():
+    world = World(8, FAST, NEW)
+    while len(world.updated()) < 4:
+        world.turn(1)
+    for name in names(8):
+        world.nodes[name] = off(world.nodes[name], since=world.now)
+    world.turn(60)
+    world.nodes["n07"] = replace(world.nodes["n07"], ready=True, offline_since=None, ready_since=world.now)
+    assert world.turn().breach is None
+
+
 @pytest.mark.parametrize(
     ("reported", "message"),
     [
