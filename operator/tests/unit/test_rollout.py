@@ -243,7 +243,7 @@ def test_changed_nodes_that_return_later_than_others_are_no_fault_of_the_change(
         world.turn(1)
     for name in names(8):
         world.nodes[name] = off(world.nodes[name], since=world.now)
-    world.turn(60)
+    assert world.turn(60).breach is None
     world.nodes["n07"] = replace(world.nodes["n07"], ready=True, offline_since=None, ready_since=world.now)
     assert world.turn().breach is None
 
