@@ -1,6 +1,7 @@
 """Cameras' passwords: read from named Secrets, kept in memory, handed on sealed to one node's key and never in clear.
 
-The operator may `get` Secrets in sites' namespaces and nothing else, so it reads each named one again every minute.
+The operator may `get` Secrets in sites' namespaces and nothing else, so it reads each named one again every minute, or
+as often as twenty reads a second allow: a fleet of ten thousand Secrets is gone through in about eight minutes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from alpr_sealing import SealingError, key_id, seal
 
 log = structlog.get_logger(__name__)
 _KEYS: Final = ("username", "password")
+_LOOK_S, _READS_AT_ONCE = 1.0, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +76,18 @@ class Secrets:
         """Read what is wanted, new ones at once, the others every so often."""
         while True:
             self._asked.clear()
-            due = [pair for pair in self._wanted if time.monotonic() - self._read_at.get(pair, -1e9) > self._every_s]
-            for start in range(0, len(due), 8):
-                await asyncio.gather(*(self._read(pair) for pair in due[start : start + 8]))
+            await asyncio.gather(*(self._read(pair) for pair in self._due()))
             try:
-                async with asyncio.timeout(min(self._every_s / 4, 5.0)):
+                async with asyncio.timeout(min(self._every_s / 4, _LOOK_S)):
                     await self._asked.wait()
             except TimeoutError:
                 continue
+
+    def _due(self) -> list[Pair]:
+        """The longest unread of those that are due, so many that a large fleet's Secrets do not flood the server."""
+        now = time.monotonic()
+        due = [pair for pair in self._wanted if now - self._read_at.get(pair, -1e9) > self._every_s]
+        return sorted(due, key=lambda pair: self._read_at.get(pair, -1e9))[:_READS_AT_ONCE]
 
     async def _read(self, pair: Pair, *, quietly: bool = False) -> None:
         try:

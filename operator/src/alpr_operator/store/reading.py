@@ -114,7 +114,7 @@ def seen_node(raw: Object) -> SeenNode:
         labels=dict(labels),
         ready=ready.get("status") == "True" and "deletionTimestamp" not in meta,
         since=moment(ready.get("lastTransitionTime")),
-        draining=labels.get(DRAIN_LABEL) == "true" or bool((raw.get("spec") or {}).get("unschedulable")),
+        draining=labels.get(DRAIN_LABEL) == "true",  # a cordon alone may be an upgrade of minutes
     )
 
 
