@@ -81,7 +81,8 @@ def wave_of(told: Planned, pods: Mapping[str, SeenPod] | None) -> Wave:
     wanted = target_of(told, told.classes, told.spec.models)
     state = _state(told)
     if pods is None and _must_see_pods(told, state, wanted):
-        daemon_sets = desired_daemon_sets(told, told.classes)
+        old = Target.unpack(state.from_state) if state.phase == "RolledBack" else None
+        daemon_sets = _of_before(told, old) if old else desired_daemon_sets(told, told.classes)
         return Wave(daemon_sets, _models_kept(told, wanted), status=_before(told), pods_wanted=True)
     nodes = [_node(told, name, node, pods, wanted, state) for name, node in sorted(told.nodes.items())]
     step = advance(state, wanted, told.spec.rollout, nodes, told.now, **_asked(told))
@@ -151,6 +152,7 @@ def _node(
         gates=ReportedGates.model_validate(gates) if gates else None,
         since=pod.since if pod else None,
         offline_since=None if node.seen.ready else node.seen.since,
+        ready_since=node.seen.since if node.seen.ready else None,
         problem=_problem(report),
     )
 
@@ -190,10 +192,7 @@ def _wave(told: Planned, step: Step, wanted: Target, state: RolloutStatus, pods:
     daemon_sets = desired_daemon_sets(told, told.classes)
     if step.template == "old" and step.old is not None:
         daemon_sets = _of_before(told, step.old)
-    models = {
-        name: _models(told, name, step.old if step.models.get(name) == "old" and step.old else wanted)
-        for name in {*told.nodes, *told.known}
-    }
+    models = {name: _models_of(told, name, step, wanted) for name in {*told.nodes, *told.known}}
     return Wave(
         daemon_sets=daemon_sets,
         models=models,
@@ -220,6 +219,13 @@ def _of_before(told: Planned, old: Target) -> dict[str, Object]:
         if name in old.workloads:
             manifest["spec"]["template"]["metadata"]["annotations"][WORKLOAD] = old.workloads[name]
     return {name: sealed(manifest) for name, manifest in sets.items()}
+
+
+def _models_of(told: Planned, node: str, step: Step, wanted: Target) -> Mapping[str, Any]:
+    side = step.models.get(node, "kept")
+    if side == "kept" and node in told.known:
+        return told.known[node].models
+    return _models(told, node, step.old if side == "old" and step.old else wanted)
 
 
 def _models(told: Planned, node: str, target: Target) -> dict[str, Any]:
@@ -260,7 +266,7 @@ def _deletions(
 
 
 def _events(step: Step, state: RolloutStatus) -> tuple[EventTold, ...]:
-    if step.breach:
+    if step.breach and step.state.message != state.message:
         return (("Warning", "RolloutFailed", step.breach),)
     now = step.state
     if now.phase == "Progressing" and state.phase == "Idle":
