@@ -6,40 +6,30 @@ Everything listens on 127.0.0.1. `tools/kubernetes` builds the programs once, in
 from __future__ import annotations
 
 import json
-import os
-import signal
+import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-from alpr_testing.needs import missing
+from alpr_testing.audit_log import POLICY, Audited, audited
+from alpr_testing.needs import missing, needs
 from alpr_testing.ports import free_port
+from alpr_testing.server_processes import ServerProcesses
 from alpr_testing.waiting import until
 
 # etcd 3.4 cannot stream lists, which newer clients ask for.
-_ENVIRONMENT = {**os.environ, "GOGC": "200", "KUBE_FEATURE_WatchListClient": "false"}
+_ENVIRONMENT = {"GOGC": "200", "KUBE_FEATURE_WatchListClient": "false"}
 _REPOSITORY = Path(__file__).parents[4]
 _TOKENS = {
     "admin": ("admin-token", '"system:masters"'),
     "system:kube-controller-manager": ("controllers-token", ""),
     "system:kube-scheduler": ("scheduler-token", ""),
-}
-_AUDIT = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [
-        {"level": "None", "users": ["system:kube-controller-manager", "system:kube-scheduler", "system:apiserver"]},
-        {"level": "None", "userGroups": ["system:nodes"]},
-        {"level": "Metadata"},
-    ],
 }
 
 
@@ -51,35 +41,25 @@ def binaries() -> Path:
     return Path(built.stdout.strip().splitlines()[-1])
 
 
-@dataclass(frozen=True, slots=True)
-class Audited:
-    """One request, as the API server's audit log has it."""
-
-    user: str
-    verb: str
-    resource: str
-    subresource: str
-    namespace: str
-    name: str
-    code: int
-    at: str
-
-
-@dataclass
 class ControlPlane:
-    """A running control plane; make one with `control_plane`.
+    """A running control plane; make one with `running_control_plane`.
 
     Attributes:
-        kubeconfig: the administrator's.
+        folder: for its data, its certificates and its logs.
         programs: folder of the programs (kubectl, helm, glua and so on).
+        port: where the API server listens; it keeps it over restarts.
+        api_flags: more flags of the API server, such as `--max-requests-inflight=4`; read at each start of it.
+        processes: its servers: etcd, api, controllers, scheduler, kwok.
     """
 
-    folder: Path
-    programs: Path
-    port: int = field(default_factory=free_port)
-    api_flags: Sequence[str] = ()
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    etcd_port: int = field(default_factory=free_port)
+    def __init__(self, folder: Path, programs: Path, *, api_flags: Sequence[str] = (), audits: bool = True) -> None:
+        self.folder = folder
+        self.programs = programs
+        self.port = free_port()
+        self.api_flags = tuple(api_flags)
+        self.processes = ServerProcesses(folder, _ENVIRONMENT)
+        self._etcd_port = free_port()
+        self._audits = audits
 
     @property
     def url(self) -> str:
@@ -111,14 +91,14 @@ class ControlPlane:
             "clusters": [{"name": "it", "cluster": cluster}],
             "users": [{"name": "it", "user": {"token": token}}],
         }
-        path.write_text(yaml.safe_dump(config))
+        _written(path, yaml.safe_dump(config))
         return path
 
     def kubeconfig_for(self, account: str, namespace: str, *, url: str = "", pod: str | None = None) -> Path:
         """A kubeconfig of a ServiceAccount, by a real token; bound to `pod` it names the pod's node."""
         bound = ["--bound-object-kind=Pod", f"--bound-object-name={pod}"] if pod else []
         token = self.kubectl("create", "token", account, "-n", namespace, "--duration=24h", *bound).strip()
-        name = "-".join([account, namespace, *([pod] if pod else []), *(["proxied"] if url else [])])
+        name = "-".join([account, namespace, *([pod] if pod else []), *([url.rpartition(":")[2]] if url else [])])
         return self.kubeconfig_of(name, token, url=url, namespace=namespace)
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
@@ -138,11 +118,21 @@ class ControlPlane:
         """Apply the project's own CRDs and wait until they are served."""
         files = sorted((_REPOSITORY / "crds").glob("*.yaml"))
         self.apply(*files)
-        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"-f={file}" for file in files))
+        until(self._crds_served, 30, "the CRDs are served")
+
+    def _crds_served(self) -> bool:
+        """Whether all CRDs are; `kubectl wait` fails on one that has no conditions yet."""
+        found = json.loads(self.kubectl("get", "crds", "-o", "json"))["items"]
+        served = [
+            any(told["type"] == "Established" and told["status"] == "True" for told in one["status"]["conditions"])
+            for one in found
+            if (one.get("status") or {}).get("conditions")
+        ]
+        return len(served) == len(found) and all(served)
 
     def start_etcd(self) -> None:
         """Start etcd, on the data that is there."""
-        url = f"http://127.0.0.1:{self.etcd_port}"
+        url = f"http://127.0.0.1:{self._etcd_port}"
         flags = {
             "data-dir": str(self.folder / "etcd"),
             "listen-client-urls": url,
@@ -150,15 +140,14 @@ class ControlPlane:
             "listen-peer-urls": f"http://127.0.0.1:{free_port()}",
             "log-level": "warn",
             "quota-backend-bytes": str(4 * 2**30),
+            "unsafe-no-fsync": "true",
         }
-        self._run("etcd", "etcd", flags, "--unsafe-no-fsync")
+        self.processes.start("etcd", self.programs / "etcd", flags)
 
     def start_api(self) -> None:
         """Start the API server, on the port it has had, and wait until it is ready."""
-        policy = self.folder / "audit-policy.yaml"
-        policy.write_text(yaml.safe_dump(_AUDIT))
         flags = {
-            "etcd-servers": f"http://127.0.0.1:{self.etcd_port}",
+            "etcd-servers": f"http://127.0.0.1:{self._etcd_port}",
             "secure-port": str(self.port),
             "bind-address": "127.0.0.1",
             "advertise-address": "127.0.0.1",
@@ -170,12 +159,27 @@ class ControlPlane:
             "token-auth-file": str(self.folder / "tokens.csv"),
             "authorization-mode": "RBAC,Node",
             "service-cluster-ip-range": "10.0.0.0/16",
-            "audit-policy-file": str(policy),
-            "audit-log-path": str(self.folder / "audit.log"),
             "event-ttl": "2h",
+            "allow-privileged": "true",
+            **(self._audit_flags() if self._audits else {}),
+            **dict(flag.removeprefix("--").split("=", 1) for flag in self.api_flags),
         }
-        self._run("kube-apiserver", "api", flags, "--allow-privileged=true", *self.api_flags)
-        until(self.ready, 60, f"the API server is ready; see {self.folder}/api.log")
+        self.processes.start("api", self.programs / "kube-apiserver", flags)
+        until(self._started, 60, f"the API server is ready; see {self.folder}/api.log")
+
+    def _audit_flags(self) -> dict[str, str]:
+        policy = self.folder / "audit-policy.yaml"
+        policy.write_text(yaml.safe_dump(dict(POLICY)))
+        return {"audit-policy-file": str(policy), "audit-log-path": str(self._audit_log)}
+
+    @property
+    def _audit_log(self) -> Path:
+        return self.folder / "audit.log"
+
+    def _started(self) -> bool:
+        for name in ("etcd", "api"):
+            self.processes.check(name)
+        return self.ready()
 
     def start_controllers(self) -> None:
         """Start the controllers of Kubernetes itself, and its scheduler."""
@@ -189,17 +193,19 @@ class ControlPlane:
             "kube-api-burst": "500",
             "secure-port": "0",
             "concurrent-gc-syncs": "10",
+            "use-service-account-credentials": "true",
+            "leader-elect": "false",
         }
-        self._run(
-            "kube-controller-manager",
-            "controllers",
-            flags,
-            "--use-service-account-credentials=true",
-            "--leader-elect=false",
-        )
+        self.processes.start("controllers", self.programs / "kube-controller-manager", flags)
         scheduler = self.kubeconfig_of("scheduler", _TOKENS["system:kube-scheduler"][0])
-        flags = {"kubeconfig": str(scheduler), "kube-api-qps": "300", "kube-api-burst": "500"}
-        self._run("kube-scheduler", "scheduler", flags, "--leader-elect=false", f"--secure-port={free_port()}")
+        flags = {
+            "kubeconfig": str(scheduler),
+            "kube-api-qps": "300",
+            "kube-api-burst": "500",
+            "leader-elect": "false",
+            "secure-port": str(free_port()),
+        }
+        self.processes.start("scheduler", self.programs / "kube-scheduler", flags)
 
     def start_kwok(self) -> None:
         """Start KWOK: nodes annotated `kwok.x-k8s.io/node=fake` are ready, their pods run."""
@@ -209,9 +215,9 @@ class ControlPlane:
             "node-lease-duration-seconds": "40",
             "cidr": "10.1.0.0/16",
             "server-address": f"127.0.0.1:{free_port()}",
+            "config": str(Path(__file__).parent / "kwok_stages.yaml"),
         }
-        stages = Path(__file__).parent / "kwok_stages.yaml"
-        self._run("kwok", "kwok", flags, f"--config={stages}")
+        self.processes.start("kwok", self.programs / "kwok", flags)
 
     def ready(self) -> bool:
         """Whether the API server answers that it is ready."""
@@ -225,70 +231,64 @@ class ControlPlane:
 
     def stop_api(self) -> None:
         """Kill the API server."""
-        self._end("api")
+        self.processes.kill("api")
 
     def pause(self, name: str = "api") -> None:
         """Stop a process amid whatever it does; connections stay open."""
-        self.processes[name].send_signal(signal.SIGSTOP)
+        self.processes.pause(name)
 
     def resume(self, name: str = "api") -> None:
         """Let it go on."""
-        self.processes[name].send_signal(signal.SIGCONT)
+        self.processes.resume(name)
 
     def compact(self) -> None:
-        """Forget all past revisions in etcd: a watch from one of them is answered with 410."""
-        base = f"http://127.0.0.1:{self.etcd_port}/v3/kv"
+        """Forget all past revisions in etcd: a watch from one of them is answered with 410.
+
+        The API server keeps the last changes of each kind in memory, which only its restart empties.
+        """
+        base = f"http://127.0.0.1:{self._etcd_port}/v3/kv"
         now = httpx.post(f"{base}/range", json={"key": "AA=="}).json()["header"]["revision"]
         httpx.post(f"{base}/compaction", json={"revision": now, "physical": True}).raise_for_status()
 
     def audit(self, *, user: str = "") -> list[Audited]:
         """What `user` (all, where left out) has asked so far."""
-        path = self.folder / "audit.log"
-        lines = path.read_text().splitlines() if path.exists() else []
-        told = [_audited(json.loads(line)) for line in lines if user in line]
-        return [one for one in told if not user or one.user == user]
+        return audited(self._audit_log, user)
+
+    def request_total(self, **labels: str) -> float:
+        """Requests that the API server has answered since its start, of those `labels` (verb, resource, code, …)."""
+        text = self.kubectl("get", "--raw", "/metrics")
+        wanted = [f'{key}="{told}"' for key, told in labels.items()]
+        lines = re.findall(r"^apiserver_request_total\{(.*)\} (\S+)$", text, re.MULTILINE)
+        return sum(float(value) for told, value in lines if all(want in told.split(",") for want in wanted))
+
+    def new_namespace(self, prefix: str = "t") -> str:
+        """Make a namespace of a name that nothing else has; its name."""
+        name = f"{prefix}-{uuid.uuid4().hex[:12]}"
+        self.kubectl("create", "namespace", name)
+        return name
 
     def stop(self) -> None:
         """End everything."""
-        for name in reversed(list(self.processes)):
-            self._end(name)
-
-    def _run(self, program: str, name: str, flags: Mapping[str, str], *more: str) -> None:
-        command = [str(self.programs / program), *(f"--{key}={value}" for key, value in flags.items()), *more]
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder, env=_ENVIRONMENT
-            )
-
-    def _end(self, name: str) -> None:
-        process = self.processes.pop(name, None)
-        if process is not None:
-            process.kill()
-            process.wait(30)
+        self.processes.kill_all()
 
 
-def _audited(told: Mapping[str, Any]) -> Audited:
-    where = told.get("objectRef") or {}
-    return Audited(
-        user=told["user"]["username"],
-        verb=told["verb"],
-        resource=where.get("resource", ""),
-        subresource=where.get("subresource", ""),
-        namespace=where.get("namespace", ""),
-        name=where.get("name", ""),
-        code=(told.get("responseStatus") or {}).get("code", 0),
-        at=told["requestReceivedTimestamp"],
-    )
+def _written(path: Path, text: str) -> None:
+    """Whole or not at all: others may be reading the file."""
+    if not path.exists() or path.read_text() != text:
+        new = path.with_suffix(f".{uuid.uuid4().hex}")
+        new.write_text(text)
+        new.replace(path)
 
 
 @contextmanager
 def running_control_plane(
-    folder: Path, *, nodes: bool = False, crds: bool = True, api_flags: Sequence[str] = ()
+    folder: Path, *, nodes: bool = False, crds: bool = True, api_flags: Sequence[str] = (), audits: bool = True
 ) -> Iterator[ControlPlane]:
     """A control plane in `folder`; with `nodes` its controllers, scheduler and KWOK run too."""
-    plane = ControlPlane(folder, binaries(), api_flags=api_flags)
+    plane = ControlPlane(folder, binaries(), api_flags=api_flags, audits=audits)
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["openssl", "genrsa", "-out", str(folder / "accounts.key"), "2048"], check=True, capture_output=True)
+    key = [needs("openssl", package="openssl"), "genrsa", "-out", str(folder / "accounts.key"), "2048"]
+    subprocess.run(key, check=True, capture_output=True)
     rows = [f"{token},{user},{number},{groups}" for number, (user, (token, groups)) in enumerate(_TOKENS.items())]
     (folder / "tokens.csv").write_text("\n".join(row.rstrip(",") for row in rows) + "\n")
     try:
@@ -316,3 +316,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane with controllers, scheduler, and nodes and pods played by KWOK."""
     with running_control_plane(tmp_path_factory.mktemp("cluster"), nodes=True) as plane:
         yield plane
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> str:
+    """A namespace of the test alone, on `control_plane`."""
+    return control_plane.new_namespace()
