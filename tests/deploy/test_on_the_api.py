@@ -17,6 +17,7 @@ import yaml
 from alpr_kubernetes import kinds
 from alpr_testing.control_plane import ControlPlane, running_control_plane
 from alpr_testing.objects import Objects, TestSite
+from alpr_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -116,6 +117,44 @@ def test_site_chart_is_taken_as_it_is(control_plane: ControlPlane, objects: Obje
     assert again.count("serverside-applied") == len(found)
     for one in objects.list(kinds.CAMERAS, name):
         assert one["metadata"]["resourceVersion"] == cameras[one["metadata"]["name"]]["metadata"]["resourceVersion"]
+
+
+def test_pods_of_the_chart_pass_the_restricted_profile(
+    control_plane: ControlPlane, objects: Objects, render: Render, name: str
+) -> None:
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    objects.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    account = {"name": "alpr-operator", "namespace": name}
+    objects.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
+    found = [one for one in render("alpr-operator", NO_CRDS, hooks=True) if one["kind"] in ("Deployment", "Job")]
+    for one in found:
+        spec = one["spec"]["template"]["spec"]
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": one["metadata"]["name"], "namespace": name},
+            "spec": spec,
+        }
+        assert "serverside-applied" in apply(control_plane, [pod], "--dry-run=server")
+    assert len(found) == 2
+    spec["securityContext"]["runAsNonRoot"] = False
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        apply(control_plane, [pod], "--dry-run=server")
+    assert 'violates PodSecurity "restricted' in refused.value.stderr
+
+
+def test_flow_schemas_name_priority_levels_that_are_there(
+    control_plane: ControlPlane, installed: list[Manifest]
+) -> None:
+    dangling = '-o=jsonpath={.items[*].status.conditions[?(@.type=="Dangling")].status}'
+    until(
+        lambda: (
+            control_plane.kubectl("get", "flowschemas", "-l", "app.kubernetes.io/name=alpr-operator", dangling)
+            == "False False"
+        ),
+        20,
+        "both FlowSchemas are in use",
+    )
 
 
 def test_helm_installs_upgrades_and_leaves_crds_but_no_finalizer(
