@@ -71,6 +71,7 @@ evaluate: .venv/.ready-dev ## score LABELS=photos.csv
 crds: .venv/.ready-dev ## write crds/ from the models, and the charts' copies of them
 	$(BIN)/python -m alpr_schemas.crd crds
 	helm/copy-crds
+	$(BIN)/python helm/write_schemas.py
 
 .PHONY: format
 format: .venv/.ready-dev ## let ruff write the format

@@ -1,15 +1,11 @@
 """The operator as a process, under its own ServiceAccount's rights, on a real API server."""
 
-import subprocess
 import uuid
 
 import pytest
-import yaml
 
 from alpr_testing.objects import Objects, TestSite
-from alpr_testing.operated import Operated
-
-SYSTEM = "alpr-system"
+from alpr_testing.operated import SYSTEM, Operated, install_operator
 
 
 @pytest.fixture(scope="session")
@@ -21,27 +17,9 @@ def objects(control_plane):
 
 
 @pytest.fixture(scope="session")
-def as_operator(control_plane, objects, tmp_path_factory):
+def as_operator(control_plane):
     """A kubeconfig of the operator's own ServiceAccount, with the rights that its chart gives it."""
-    install(control_plane, objects, tmp_path_factory.mktemp("chart"))
-    return control_plane.kubeconfig_for("alpr-operator", SYSTEM)
-
-
-def install(control_plane, objects, folder):
-    """Everything of the chart but the Deployment: identities, rights, policies."""
-    objects.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
-    rendered = subprocess.run(
-        [str(control_plane.programs / "helm"), "template", "alpr-operator", "helm/alpr-operator", "-n", SYSTEM],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    wanted = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
-    wanted |= {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
-    kept = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] in wanted]
-    path = folder / "operator.yaml"
-    path.write_text(yaml.safe_dump_all(kept))
-    control_plane.kubectl("apply", "-n", SYSTEM, "-f", str(path))
+    return install_operator(control_plane)
 
 
 @pytest.fixture

@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from alpr_testing.control_plane import ControlPlane
 from alpr_testing.ports import free_port
 from alpr_testing.waiting import until
 
+_REPOSITORY = Path(__file__).parents[4]
 QUICK: Mapping[str, Any] = {
     "listen_host": "127.0.0.1",
     "debounce_s": 0.05,
@@ -158,3 +160,36 @@ class Operated:
 
     def _signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
+
+
+SYSTEM: Final = "alpr-system"
+_INSTALLED: Final = (
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+)
+
+
+def install_operator(plane: ControlPlane) -> Path:
+    """Apply everything of the operator's chart but its Deployment; a kubeconfig of its own ServiceAccount."""
+    rendered = subprocess.run(
+        [
+            str(plane.programs / "helm"),
+            "template",
+            "alpr-operator",
+            str(_REPOSITORY / "helm/alpr-operator"),
+            "-n",
+            SYSTEM,
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
+    kept = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] in _INSTALLED]
+    plane.kubectl("apply", "-n", SYSTEM, "-f", "-", stdin=yaml.safe_dump_all([namespace, *kept]))
+    return plane.kubeconfig_for("alpr-operator", SYSTEM)
