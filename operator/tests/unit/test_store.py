@@ -23,7 +23,11 @@ def camera(name="gate", version=1, uid=None, status=None, url="rtsp://192.0.2.1/
         "generation": 1,
     }
     source = {"protocol": "rtsp", "url": url}
-    return {"metadata": meta, "spec": {"siteRef": {"name": "harbour"}, "source": source, **spec}, "status": status or {}}
+    return {
+        "metadata": meta,
+        "spec": {"siteRef": {"name": "harbour"}, "source": source, **spec},
+        "status": status or {},
+    }
 
 
 def node(name="n1", version=1, ready="True", uid=None, **labels):

@@ -76,13 +76,15 @@ def covers(observed: Any, wanted: Any) -> bool:
 
     Lists must have equal lengths, except those of named items (containers, volumes, env), where others may add some.
     """
+    if observed == wanted:  # mostly so, and compared a hundred times faster than piece by piece
+        return True
     if isinstance(wanted, Mapping):
         return isinstance(observed, Mapping) and all(
             key in observed and covers(observed[key], value) for key, value in wanted.items()
         )
     if isinstance(wanted, list | tuple):
         return isinstance(observed, list) and _list_covers(observed, list(wanted))
-    return bool(observed == wanted)
+    return False
 
 
 def _list_covers(observed: list[Any], wanted: list[Any]) -> bool:

@@ -122,14 +122,16 @@ def _worked(told: Planned, around: Around) -> Outcome:
     assignments = assignment_writes(told, around.secrets, wave.models)
     children = child_writes(told, desired_children(told, wave.daemon_sets.values()))
     facts = camera_facts_of(told, around.secrets)
+    statuses = [(one.camera, camera_status(one, around.now)) for one in facts]
     site_facts, wait_s = _site_facts(told, around, wave, facts, assignments)
+    site_facts = replace(site_facts, streaming=sum(_is_true(one, "Streaming") for _, one in statuses))
     status = site_status(site_facts, around.now)
     writes = [
         *assignments,
         *drain_writes(told, around.settings.drain_deadline_s),
         *wave.deletions,
         *children,
-        *camera_writes(told.site.key, facts, around.now),
+        *camera_writes(told.site.key, statuses, around.now),
         *_events(told, children, wave),
         *_rebalanced(told),
     ]
@@ -170,8 +172,6 @@ def _site_facts(
     behind = _behind(told, around)
     nodes = _node_states(told, around, behind)
     lacking = [one for one in cameras if one.unplaced and one.unplaced.code == "InsufficientCapacity"]
-    conditions = [camera_status(one, around.now)["conditions"] for one in cameras]
-    streaming = sum(_is_true(one, "Streaming") for one in conditions)
     facts = SiteFacts(
         site=told.site,
         nodes=nodes,
@@ -193,8 +193,8 @@ def _site_facts(
     return facts, min(waits) if waits else None
 
 
-def _is_true(conditions: list[dict[str, str]], kind: str) -> bool:
-    return any(one["type"] == kind and one["status"] == "True" for one in conditions)
+def _is_true(status: Mapping[str, Any], kind: str) -> bool:
+    return any(one["type"] == kind and one["status"] == "True" for one in status["conditions"])
 
 
 def _behind(told: Planned, around: Around) -> dict[str, datetime]:

@@ -75,14 +75,15 @@ def _same_sources(cameras: Iterable[SeenCamera]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def camera_writes(site: SiteKey, facts: Iterable[CameraFacts], now: datetime) -> list[Write]:
+def camera_writes(
+    site: SiteKey, statuses: Iterable[tuple[SeenCamera, Mapping[str, Any]]], now: datetime
+) -> list[Write]:
     """Statuses that differ from what the server says, and an Event where one has turned bad."""
     writes = []
-    for one in facts:
-        status = camera_status(one, now)
-        if differs(status, one.camera.status):
-            writes.append(status_write(kinds.CAMERAS, site, one.camera.name, one.camera.uid, status))
-            writes += _turned(site, one.camera, status, now)
+    for camera, status in statuses:
+        if differs(status, camera.status):
+            writes.append(status_write(kinds.CAMERAS, site, camera.name, camera.uid, status))
+            writes += _turned(site, camera, status, now)
     return writes
 
 
@@ -90,7 +91,8 @@ def orphan_writes(view: SiteView, now: datetime) -> list[Write]:
     """Cameras whose AlprSite is not there say so."""
     message = f"there is no AlprSite {view.key.name!r} in namespace {view.key.namespace}: create it, or correct "
     reason = Cause("SiteMissing", message + "spec.siteRef.name")
-    return camera_writes(view.key, (CameraFacts(camera, None, reason) for camera in view.cameras), now)
+    told = ((camera, camera_status(CameraFacts(camera, None, reason), now)) for camera in view.cameras)
+    return camera_writes(view.key, told, now)
 
 
 def status_write(kind: Kind, site: SiteKey, name: str, uid: str, status: Mapping[str, Any]) -> Write:
@@ -109,9 +111,9 @@ _WORTH_AN_EVENT = ("Assigned", "CredentialsValid")
 
 def _turned(site: SiteKey, camera: SeenCamera, status: Mapping[str, Any], now: datetime) -> list[Write]:
     """Events for conditions that have turned False; a camera's first assignment is worth none."""
-    writes = []
+    writes, seen = [], json.loads(camera.status)
     for told in status["conditions"]:
-        before = seen_condition(camera.status, told["type"])
+        before = seen_condition(seen, told["type"])
         if told["type"] in _WORTH_AN_EVENT and told["status"] == "False" and before.get("status") != "False":
             if told["reason"] in ("Disabled", "Releasing", "Waiting"):
                 continue

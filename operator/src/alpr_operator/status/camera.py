@@ -61,7 +61,8 @@ class CameraFacts:
 
 def camera_status(facts: CameraFacts, now: datetime) -> dict[str, Any]:
     """The whole status; None stands for a field that shall not be there."""
-    assigned, streaming = _assigned(facts), _streaming(facts)
+    before = json.loads(facts.camera.status)
+    assigned, streaming = _assigned(facts, before), _streaming(facts)
     credential = _credential(facts)
     told = [assigned, streaming, *([credential] if credential else []), _ready(facts, assigned, streaming, credential)]
     if facts.same_source:
@@ -72,25 +73,24 @@ def camera_status(facts: CameraFacts, now: datetime) -> dict[str, Any]:
     return {
         "observedGeneration": facts.camera.generation,
         "nodeName": held.node if held else None,
-        "epoch": held.epoch if held else json.loads(facts.camera.status).get("epoch"),
+        "epoch": held.epoch if held else before.get("epoch"),
         "costUnits": facts.camera.cost,
-        "conditions": conditions(told, facts.camera.status, now),
+        "conditions": conditions(told, before, now),
     }
 
 
-def _assigned(facts: CameraFacts) -> Told:
+def _assigned(facts: CameraFacts, before: Mapping[str, Any]) -> Told:
     if facts.held is not None:
-        return Told("Assigned", "True", _why_there(facts, facts.held), f"on node {facts.held.node}")
+        return Told("Assigned", "True", _why_there(facts, facts.held, before), f"on node {facts.held.node}")
     reason = facts.unplaced or Cause("Waiting", "waiting to be planned")
     return Told("Assigned", "False", reason.code, reason.message)
 
 
-def _why_there(facts: CameraFacts, held: Held) -> str:
+def _why_there(facts: CameraFacts, held: Held, before: Mapping[str, Any]) -> str:
     if facts.arrived is not None:
         return "FailedOver" if facts.arrived == "failover" else "Moved"
-    before = seen_condition(facts.camera.status, "Assigned").get("reason")
-    same_node = json.loads(facts.camera.status).get("nodeName") == held.node
-    return str(before) if same_node and before in _LASTING_REASONS else "Assigned"
+    reason = seen_condition(before, "Assigned").get("reason")
+    return str(reason) if before.get("nodeName") == held.node and reason in _LASTING_REASONS else "Assigned"
 
 
 def _streaming(facts: CameraFacts) -> Told:

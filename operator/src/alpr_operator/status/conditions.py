@@ -39,9 +39,9 @@ class Told:
     message: str = ""
 
 
-def conditions(told: Iterable[Told], before: bytes, now: datetime) -> list[dict[str, Any]]:
-    """`told` on the wire; a condition whose status did not change keeps the moment it last did."""
-    known = {seen["type"]: seen for seen in json.loads(before).get("conditions") or ()}
+def conditions(told: Iterable[Told], before: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+    """`told` on the wire; a condition whose status is as in the status `before` keeps the moment it last turned."""
+    known = {seen["type"]: seen for seen in before.get("conditions") or ()}
     return [_wire(one, known.get(one.type), now) for one in told]
 
 
@@ -58,6 +58,8 @@ def _wire(one: Told, seen: Mapping[str, Any] | None, now: datetime) -> dict[str,
 
 def differs(status: Mapping[str, Any], before: bytes) -> bool:
     """Whether `status` says anything that the server does not say already; others' conditions do not count."""
+    if canonical(on_the_wire(status)) == before:
+        return False
     seen = json.loads(before)
     wanted = {key: value for key, value in status.items() if key != "conditions"}  # None: shall not be there
     if any(canonical(seen.get(key)) != canonical(value) for key, value in wanted.items()):
@@ -72,6 +74,6 @@ def on_the_wire(status: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in status.items() if value is not None}
 
 
-def seen_condition(before: bytes, kind: str) -> Mapping[str, Any]:
-    """The condition `kind` as the server has it; empty where it has none."""
-    return next((one for one in json.loads(before).get("conditions") or () if one["type"] == kind), {})
+def seen_condition(before: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """The condition `kind` of a status; empty where it has none."""
+    return next((one for one in before.get("conditions") or () if one["type"] == kind), {})

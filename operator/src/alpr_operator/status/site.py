@@ -83,7 +83,7 @@ def site_status(facts: SiteFacts, now: datetime) -> dict[str, Any]:
         "units": {"total": sum(node.units for node in facts.nodes), "used": sum(node.used for node in facts.nodes)},
         "rollout": facts.rollout,
         "assignmentRevision": facts.revision,
-        "conditions": conditions(told, facts.site.status, now),
+        "conditions": conditions(told, json.loads(facts.site.status), now),
     }
 
 
