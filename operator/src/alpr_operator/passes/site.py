@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from alpr_kubernetes import kinds
 from alpr_operator.desired import overlapping
@@ -123,8 +124,8 @@ def _worked(told: Planned, around: Around) -> Outcome:
     children = child_writes(told, desired_children(told, wave.daemon_sets.values()))
     facts = camera_facts_of(told, around.secrets)
     statuses = [(one.camera, camera_status(one, around.now)) for one in facts]
-    site_facts, wait_s = _site_facts(told, around, wave, facts, assignments)
-    site_facts = replace(site_facts, streaming=sum(_is_true(one, "Streaming") for _, one in statuses))
+    streaming = sum(_is_true(status, "Streaming") for _, status in statuses)
+    site_facts, wait_s = _site_facts(told, around, wave, facts, assignments, streaming)
     status = site_status(site_facts, around.now)
     writes = [
         *assignments,
@@ -167,7 +168,12 @@ def _rebalanced(told: Planned) -> list[Write]:
 
 
 def _site_facts(
-    told: Planned, around: Around, wave: Wave, cameras: list[CameraFacts], assignments: list[Write]
+    told: Planned,
+    around: Around,
+    wave: Wave,
+    cameras: list[CameraFacts],
+    assignments: list[Write],
+    streaming: int,
 ) -> tuple[SiteFacts, float | None]:
     behind = _behind(told, around)
     nodes = _node_states(told, around, behind)
