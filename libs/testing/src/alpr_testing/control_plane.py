@@ -106,7 +106,9 @@ class ControlPlane:
         command = [str(self.programs / "kubectl"), "--kubeconfig", str(self.kubeconfig), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, input=stdin, check=False)
         if done.returncode:
-            raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+            error = subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+            error.add_note(done.stderr)
+            raise error
         return done.stdout
 
     def apply(self, *paths: Path) -> None:
@@ -161,6 +163,8 @@ class ControlPlane:
             "service-cluster-ip-range": "10.0.0.0/16",
             "event-ttl": "2h",
             "allow-privileged": "true",
+            # Debian's etcd cannot stream lists: said at once, clients list; else KWOK asks again and again.
+            "feature-gates": "WatchList=false",
             **(self._audit_flags() if self._audits else {}),
             **dict(flag.removeprefix("--").split("=", 1) for flag in self.api_flags),
         }
