@@ -63,7 +63,31 @@ def test_fields_that_a_selector_can_ask_for():
     assert [one["jsonPath"] for one in fields] == [".spec.siteRef.name", ".status.nodeName"]
 
 
-def test_fields_are_described():
+@pytest.mark.parametrize("plural", DEFINITIONS)
+def test_every_field_is_described(plural):
+    """`kubectl explain` has words for each."""
+    for part in ("spec", "status"):
+        bare = [
+            path for path, node in fields(schema(plural)["properties"].get(part, {}), part) if "description" not in node
+        ]
+        assert not bare
+
+
+def fields(node, path):
+    for name, value in node.get("properties", {}).items():
+        yield f"{path}.{name}", value
+        yield from fields(value, f"{path}.{name}")
+    if "items" in node:
+        yield from fields(node["items"], path)
+
+
+def test_words_of_a_field_are_its_own():
     source = schema("cameras")["properties"]["spec"]["properties"]["source"]
-    assert "rtsp://host/path" in source["properties"]["url"]["description"]
-    assert source["description"] == "Where the pictures come from."
+    assert source["properties"]["url"]["description"].startswith("rtsp://host/path, ")
+    assert source["properties"]["transport"]["description"] == "RTSP over tcp or udp."
+
+
+def test_machines_kinds_and_statuses_have_no_defaults():
+    assert "default" not in str(schema("edgeassignments"))
+    assert "'default'" not in str(schema("cameras")["properties"]["status"])
+    assert schema("cameras")["properties"]["spec"]["properties"]["priority"]["default"] == 100

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from alpr_schemas.crd.structural import structural
 from alpr_schemas.resources import GROUP, VERSION, AlprSite, Camera, EdgeAssignment, EdgeReport, Resource
-from alpr_schemas.resources.rules import VALIDATIONS, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +21,9 @@ class Column:
 
     def wire(self) -> dict[str, Any]:
         """As it stands in a CRD."""
-        told: dict[str, Any] = {"name": self.name, "jsonPath": self.path, "type": self.kind}
-        told |= {"priority": self.priority} if self.priority else {}  # a zero is dropped by the server: a diff forever
-        return told | ({"description": self.description} if self.description else {})
+        told = {"name": self.name, "jsonPath": self.path, "type": self.kind}
+        more = {"priority": self.priority, "description": self.description}
+        return told | {key: value for key, value in more.items() if value}  # the server drops a zero: a diff forever
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Definition:
     short: str
     columns: tuple[Column, ...]
     selectable: tuple[str, ...] = ()
-    rules: tuple[Rule, ...] = field(default=())
+    people_write: bool = False
 
 
 def _told(condition: str, what: str = "status") -> str:
@@ -44,11 +43,6 @@ def _told(condition: str, what: str = "status") -> str:
 
 
 _AGE: Final = Column("Age", ".metadata.creationTimestamp", "date")
-_SHORT_NAME: Final = Rule(
-    "self.metadata.name.size() <= 63",
-    "metadata.name: use 1 to 63 of a-z, 0-9, '-' and '.', with a letter or digit at both ends",
-)
-_NODE_S_OWN: Final = Rule("self.spec.nodeName == self.metadata.name", "spec.nodeName: it must be the object's own name")
 
 DEFINITIONS: Final = (
     Definition(
@@ -57,15 +51,17 @@ DEFINITIONS: Final = (
         "asite",
         (
             Column("Ready", _told("Ready")),
-            Column("Cameras", ".status.cameras.total", "integer"),
-            Column("Streaming", ".status.cameras.streaming", "integer"),
+            Column("Cameras", ".status.cameras.total", "integer", description="All cameras of the site."),
+            Column("Streaming", ".status.cameras.streaming", "integer", description="Cameras whose pictures come in."),
             Column("Nodes", ".status.nodes.ready", "integer", description="Nodes that are ready."),
-            Column("Model", ".spec.models.detector.name", priority=1),
-            Column("Rollout", ".status.rollout.phase"),
-            Column("Reason", _told("Ready", "reason"), priority=1),
+            Column("Rollout", ".status.rollout.phase", description="Where a change of images or models stands."),
             _AGE,
+            Column("Reason", _told("Ready", "reason"), priority=1),
+            Column("Detector", ".spec.models.detector.name", priority=1),
+            Column("Reader", ".spec.models.reader.name", priority=1),
+            Column("Name", ".spec.displayName", priority=1),
         ),
-        rules=(_SHORT_NAME,),
+        people_write=True,
     ),
     Definition(
         Camera,
@@ -73,16 +69,17 @@ DEFINITIONS: Final = (
         "cam",
         (
             Column("Site", ".spec.siteRef.name"),
-            Column("Node", ".status.nodeName"),
+            Column("Node", ".status.nodeName", description="The node that serves it."),
             Column("Ready", _told("Ready")),
+            Column("Streaming", _told("Streaming"), description="Whether its pictures come in."),
             Column("Reason", _told("Ready", "reason")),
-            Column("Name", ".spec.displayName", priority=1),
-            Column("Address", ".spec.source.url", priority=1),
-            Column("Units", ".status.costUnits", "integer", priority=1),
             _AGE,
+            Column("URL", ".spec.source.url", priority=1),
+            Column("Units", ".status.costUnits", "integer", priority=1),
+            Column("Name", ".spec.displayName", priority=1),
         ),
         (".spec.siteRef.name", ".status.nodeName"),
-        (_SHORT_NAME,),
+        people_write=True,
     ),
     Definition(
         EdgeAssignment,
@@ -90,22 +87,21 @@ DEFINITIONS: Final = (
         "eassign",
         (
             Column("Site", ".spec.site"),
-            Column("Revision", ".spec.revision", "integer"),
-            Column("Cameras", ".spec.cameras[*].name", priority=1),
+            Column("Node", ".spec.nodeName"),
+            Column("Revision", ".spec.revision", "integer", description="The agent reports it when it has applied it."),
             _AGE,
         ),
-        (".spec.nodeName",),
-        (_NODE_S_OWN,),
+        (".spec.nodeName", ".spec.site"),
     ),
     Definition(
         EdgeReport,
         "edgereports",
         "ereport",
         (
-            Column("Applied", ".status.appliedRevision", "integer"),
-            Column("Units", ".status.capacity.units", "integer"),
-            Column("Agent", ".status.agentVersion", priority=1),
+            Column("Applied", ".status.appliedRevision", "integer", description="The revision that the node serves."),
+            Column("Units", ".status.capacity.units", "integer", description="What the node can carry."),
             _AGE,
+            Column("Agent", ".status.agentVersion", priority=1),
         ),
     ),
 )
@@ -145,15 +141,18 @@ def _definition(told: Definition) -> dict[str, Any]:
 
 
 def _schema(told: Definition) -> dict[str, Any]:
-    schema = structural(told.model)
-    schema["properties"] |= {
-        "apiVersion": {"type": "string"},
-        "kind": {"type": "string"},
-        "metadata": {"type": "object"},
-    }
-    schema.pop("required", None)
-    if told.model is not EdgeReport:
-        schema["required"] = ["spec"]
-    if told.rules:
-        schema[VALIDATIONS] = [rule.wire() for rule in told.rules]
-    return schema
+    schema = structural(told.model, defaults=told.people_write)
+    properties = schema["properties"]
+    # The server knows these three; only the kind's own parts are the model's.
+    name = {"type": "object", "properties": {"name": {"type": "string"}}}  # so that a rule can name the field
+    properties |= {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": name}
+    if told.people_write:
+        properties["status"] = _without_defaults(properties["status"])
+    return {**schema, "required": [name for name in ("spec",) if name in properties]}
+
+
+def _without_defaults(schema: Any) -> Any:
+    """The schema of a status: machines write it whole, and a default would be written into it."""
+    if isinstance(schema, dict):
+        return {key: _without_defaults(value) for key, value in schema.items() if key != "default"}
+    return [_without_defaults(value) for value in schema] if isinstance(schema, list) else schema

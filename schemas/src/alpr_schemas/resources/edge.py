@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from alpr_schemas.resources.camera import Analytics, Source, Stream
 from alpr_schemas.resources.meta import (
     API_VERSION,
-    Condition,
+    Conditions,
     Digest,
     Duration,
     Metadata,
@@ -21,14 +21,22 @@ from alpr_schemas.resources.meta import (
     Share,
     node_metadata,
 )
-from alpr_schemas.resources.rules import Rule
+from alpr_schemas.resources.rules import Rule, Transition
 from alpr_schemas.resources.site import ModelRef
 
 
 class CameraConfig(Model):
-    """The part of a camera's spec that a node needs."""
+    """The part of a camera's spec that a node needs.
 
-    display_name: str | None = None
+    Attributes:
+        display_name: what people call it.
+        enabled: whether it is served.
+        source: where its pictures come from.
+        stream: what its stream is expected to be.
+        analytics: what counts in its picture.
+    """
+
+    display_name: str | None = Field(default=None, max_length=100)
     enabled: bool = True
     source: Source
     stream: Stream = Stream()
@@ -50,11 +58,21 @@ class SealedCredential(Model):
 
 
 class AssignedCamera(Model):
-    """A camera that this node serves; `epoch` rises when it moves between nodes, `since` is when it came here."""
+    """A camera that this node serves.
+
+    Attributes:
+        name: the Camera's name.
+        uid: the Camera's UID; another one is another camera.
+        generation: of the Camera's spec that `config` is taken from.
+        epoch: rises when the camera moves between nodes.
+        since: when it came here.
+        config: what the node needs of the Camera's spec.
+        sealed_credential: its user and password, for this node alone.
+    """
 
     name: Name
     uid: str = Field(default="", max_length=64)
-    generation: int = 1
+    generation: int = Field(default=1, ge=0)
     epoch: int = Field(default=1, ge=1)
     since: datetime | None = None
     config: CameraConfig
@@ -65,8 +83,11 @@ class ReleasedCamera(Model):
     """A camera that has left this node and is served nowhere until the node has acknowledged that it let go.
 
     Attributes:
+        name: the Camera's name.
+        uid: the Camera's UID.
         epoch: its epoch here; the next node gets a higher one.
         to: the node that shall have it; None where it waits for a place.
+        since: when it was taken away.
         revision: the revision that took it away: the node has let go once it applied that one.
     """
 
@@ -79,13 +100,25 @@ class ReleasedCamera(Model):
 
 
 class AssignedModel(ModelRef):
-    """A model that the node shall run, and the one before it, which stays on the node's disk."""
+    """A model that the node shall run, and the one before it, which stays on the node's disk.
+
+    Attributes:
+        name: what people call it.
+        digest: sha256: and 64 hex digits.
+        url: where it is fetched from.
+        previous_digest: the one before.
+    """
 
     previous_digest: Digest | None = None
 
 
 class AssignedModels(Model):
-    """The models a node shall run, by digest."""
+    """The models of a node, by digest.
+
+    Attributes:
+        detector: finds plates in a picture.
+        reader: reads a plate's characters.
+    """
 
     detector: AssignedModel | None = None
     reader: AssignedModel | None = None
@@ -95,8 +128,15 @@ class AssignmentSpec(Model):
     """The whole truth for one node.
 
     Attributes:
+        format: how this is to be read; an agent refuses a number that it does not know.
+        node_name: the node; the EdgeAssignment is called the same.
         revision: rises with every change; the agent acknowledges it.
         site: the site id that goes into events and event ids.
+        models: what the node runs.
+        cameras: what the node serves, in the order in which it connects.
+        released: cameras that left the node and that it has not yet let go.
+        connect_per_second: cameras that it may connect to in a second.
+        report_refresh: how often it reports where nothing changed.
         node_uid: the Node's UID; the agent names it as the owner of its report, so that both go together.
         fence_after: where set, an agent that has not reached the API for so long lets its cameras go, because another
             node may have them by then.
@@ -114,14 +154,21 @@ class AssignmentSpec(Model):
     report_refresh: Duration = "5m"
     fence_after: Duration | None = None
 
-    RULES: ClassVar = (
+    rules: ClassVar = (
         Rule(
-            "self.cameras.all(one, self.cameras.exists_one(other, other.name == one.name))",
-            "cameras: a camera stands twice",
-            lambda spec: len({one.name for one in spec.cameras}) == len(spec.cameras),
+            "!has(self.cameras) || self.cameras.all(a, self.cameras.exists_one(b, a.name == b.name))",
+            "a camera stands twice",
+            lambda spec: len({told.name for told in spec.cameras}) == len(spec.cameras),
+            "cameras",
         ),
-        Rule("self.nodeName == oldSelf.nodeName", "nodeName: it cannot change; each node has its own assignment"),
-        Rule("self.revision >= oldSelf.revision", "revision: it only rises; agents acknowledge by it"),
+    )
+    transitions: ClassVar = (
+        Transition(
+            "!has(self.revision) || !has(oldSelf.revision) || self.revision >= oldSelf.revision",
+            "it only rises; agents acknowledge by it",
+            lambda new, old: bool(new.revision >= old.revision),
+            "revision",
+        ),
     )
 
 
@@ -132,6 +179,15 @@ class EdgeAssignment(Model):
     kind: Literal["EdgeAssignment"] = "EdgeAssignment"
     metadata: Annotated[Metadata, BeforeValidator(node_metadata)]
     spec: AssignmentSpec
+
+    rules: ClassVar = (
+        Rule(
+            "self.spec.nodeName == self.metadata.name",
+            "give the EdgeAssignment's own name: it is called as its node",
+            lambda told: told.spec.node_name == told.metadata.name,
+            "spec.nodeName",
+        ),
+    )
 
 
 class CameraState(StrEnum):
@@ -147,7 +203,14 @@ class CameraState(StrEnum):
 
 
 class ReportedCamera(Model):
-    """One camera's health; `reason` says what to do where something is wrong."""
+    """One camera's health.
+
+    Attributes:
+        name: the Camera's name.
+        state: what it is doing.
+        reason: what to do, where something is wrong.
+        since: when that began.
+    """
 
     name: Name
     state: CameraState
@@ -156,14 +219,26 @@ class ReportedCamera(Model):
 
 
 class Capacity(Model):
-    """What the node can carry."""
+    """What the node can carry.
+
+    Attributes:
+        units: capacity units.
+        source: bench where it was measured, default where not.
+    """
 
     units: int = Field(ge=0, le=100_000)
     source: Literal["bench", "default"] = "default"
 
 
 class ReportedGates(Model):
-    """What rollouts look at, in coarse steps of 0.05 so that equal facts are equal bytes."""
+    """What rollouts look at, in coarse steps of 0.05 so that equal facts are equal bytes.
+
+    Attributes:
+        fps_ratio: frames a second that are worked on, of those that were asked for.
+        error_ratio: cameras that do not stream, of those that are assigned.
+        read_ratio: readings a pass.
+        self_test: the score of the model's own test.
+    """
 
     fps_ratio: Share | None = None
     error_ratio: Share | None = None
@@ -176,11 +251,17 @@ class ReportStatus(Model):
 
     Attributes:
         applied_revision: the newest revision whose cameras are what this node serves.
+        node_uid: the Node's UID; a report of another Node of the same name is not trusted.
         applied_models: what the pipeline runs; a rollout of models counts a node as changed by this.
+        agent_version: of the agent.
         sealing_key: base64 of the node's X25519 public key; once written it cannot change.
+        gates: what rollouts look at.
+        capacity: what the node can carry.
+        cameras: what its cameras are doing.
+        conditions: what is so of the node's agent.
     """
 
-    applied_revision: int = 0
+    applied_revision: int = Field(default=0, ge=0)
     node_uid: str | None = Field(default=None, max_length=64)
     applied_models: AssignedModels = AssignedModels()
     agent_version: str | None = Field(default=None, max_length=64)
@@ -188,12 +269,14 @@ class ReportStatus(Model):
     gates: ReportedGates | None = None
     capacity: Capacity | None = None
     cameras: tuple[ReportedCamera, ...] = Field(default=(), max_length=64)
-    conditions: tuple[Condition, ...] = Field(default=(), max_length=8)
+    conditions: Conditions = ()
 
-    RULES: ClassVar = (
-        Rule(
+    transitions: ClassVar = (
+        Transition(
             "!has(oldSelf.sealingKey) || (has(self.sealingKey) && self.sealingKey == oldSelf.sealingKey)",
-            "sealingKey: it cannot change; delete the EdgeReport where the node was set up anew",
+            "a node keeps its key; delete the EdgeReport where the node was set up anew",
+            lambda new, old: old.sealing_key is None or new.sealing_key == old.sealing_key,
+            "sealingKey",
         ),
     )
 
