@@ -208,6 +208,10 @@ class Engine:
         """Another one wrote in between: look again once the watch has told."""
         self.queue.mark(write.site, after_s=_OUTDATED_AGAIN_S)
 
+    def overtaken(self, write: Write) -> None:
+        """It is answered, and a pass has wanted something newer meanwhile: look again."""
+        self.queue.mark(write.site)
+
     def denied(self, write: Write, error: ApiError) -> None:
         """We lack the right there: said in the site's status, tried again every now and then."""
         log.warning("denied", namespace=write.site.namespace, site=write.site.name, error=error.message)

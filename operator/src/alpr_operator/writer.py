@@ -47,6 +47,9 @@ class Outcomes(Protocol):
     def outdated(self, write: Write) -> None:
         """Another one wrote in between, or the object is gone: the site must be looked at again."""
 
+    def overtaken(self, write: Write) -> None:
+        """It is answered, whatever the answer; a pass has wanted another content of the object meanwhile."""
+
     def denied(self, write: Write, error: ApiError) -> None:
         """We lack the right."""
 
@@ -91,6 +94,7 @@ class Writer:
         self._budget = budget
         self._lanes = {lane: _Lane() for lane in Lane}
         self._in_flight: dict[WriteKey, Write] = {}
+        self._overtaken: set[WriteKey] = set()
         self._buckets = {
             True: Bucket(budget.wide_per_s, budget.wide_per_s),
             False: Bucket(budget.wide_per_s, budget.wide_per_s),
@@ -110,7 +114,7 @@ class Writer:
         """All that `site` needs now; takes the place of what it needed before and has not been sent."""
         by_lane: dict[Lane, OrderedDict[WriteKey, Write]] = {lane: OrderedDict() for lane in Lane}
         for write in writes:
-            if self._in_flight.get(write.key) != write:
+            if not self._is_sent(write):
                 by_lane[write.lane][write.key] = write
         # Events are facts that happened: a later pass does not take them back.
         told = self._lanes[Lane.EVENT].sites.get(site, OrderedDict())
@@ -118,6 +122,18 @@ class Writer:
         for lane, wanted in by_lane.items():
             self._lanes[lane].put(site, wanted)
         self._wake()
+
+    def _is_sent(self, write: Write) -> bool:
+        """Whether the object is on its way already. Another content of an assignment then waits for another pass.
+
+        A pass that does not know the answer yet numbers revisions and moments anew: its write would only say the same
+        once more, or meet a Conflict.
+        """
+        flying = self._in_flight.get(write.key)
+        if flying is not None and flying != write and write.lane is Lane.ASSIGNMENT:
+            self._overtaken.add(write.key)
+            return True
+        return flying == write
 
     def in_flight(self, kind: Kind, namespace: str, name: str) -> bool:
         """Whether a write to that object is on its way just now."""
@@ -170,6 +186,9 @@ class Writer:
             await self._send(write)
         finally:
             self._in_flight.pop(write.key, None)
+            if write.key in self._overtaken:
+                self._overtaken.discard(write.key)
+                self._outcomes.overtaken(write)
             slots.release()
             self._wake()
 

@@ -58,6 +58,9 @@ class Told:
     def outdated(self, write):
         self.outcomes.append(("outdated", write.key[2]))
 
+    def overtaken(self, write):
+        self.outcomes.append(("overtaken", write.key[2]))
+
     def denied(self, write, error):
         self.outcomes.append(("denied", write.key[2]))
 
@@ -107,6 +110,33 @@ def test_sites_take_turns():
 
     server, _ = ran(scenario)
     assert [name for _, name, _ in server.sent].index("b1") < 12
+
+
+def test_an_assignment_on_its_way_is_answered_before_another_is_thought_of():
+    async def scenario(writer, server, told):
+        server.hold.clear()
+        writer.submit(A, [write(A, "n1", Lane.ASSIGNMENT, value="old")])
+        await asyncio.sleep(0.01)
+        writer.submit(A, [write(A, "n1", Lane.ASSIGNMENT, value="same, but for its moment")])
+        server.hold.set()
+        await idle(writer)
+
+    server, told = ran(scenario)
+    assert server.sent == [("a", "n1", "old")]
+    assert told.outcomes == [("written", "n1"), ("overtaken", "n1")]
+
+
+def test_an_assignment_on_its_way_that_is_wanted_again_is_not_overtaken():
+    async def scenario(writer, server, told):
+        server.hold.clear()
+        for _ in range(2):
+            writer.submit(A, [write(A, "n1", Lane.ASSIGNMENT)])
+            await asyncio.sleep(0.01)
+        server.hold.set()
+        await idle(writer)
+
+    _, told = ran(scenario)
+    assert told.outcomes == [("written", "n1")]
 
 
 def test_a_newer_pass_takes_the_place_of_what_waits():
