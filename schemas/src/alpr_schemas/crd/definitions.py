@@ -148,7 +148,8 @@ def _schema(told: Definition) -> dict[str, Any]:
     properties |= {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": name}
     if told.people_write:
         properties["status"] = _without_defaults(properties["status"])
-    return {**schema, "required": [name for name in ("spec",) if name in properties]}
+    schema.pop("required", None)  # an empty list is dropped by the server: a diff forever
+    return {**schema, "required": ["spec"]} if "spec" in properties else schema
 
 
 def _without_defaults(schema: Any) -> Any:
