@@ -79,7 +79,7 @@ class Engine:
         now = time.monotonic()
         for key in effect.sites:
             metrics.ADDS.inc()
-            self.queue.mark(key)
+            self.queue.mark(key, after_s=self.queue.lazy_s if effect.status_only else None)
             if not effect.status_only:
                 self._changed_at.setdefault(key, now)
 
@@ -202,7 +202,7 @@ class Engine:
         """Our own write needs another pass only where the site's state follows from it."""
         if write.lane is not Lane.STATUS:
             for key in effect.sites:
-                self.queue.mark(key)
+                self.queue.mark(key, after_s=self.queue.lazy_s)
 
     def outdated(self, write: Write) -> None:
         """Another one wrote in between: look again once the watch has told."""

@@ -17,6 +17,7 @@ from alpr_operator.store import SiteKey
 
 _FIRST_BACK_OFF_S, _LONGEST_BACK_OFF_S = 0.5, 300.0
 _BACKING_OFF_S = 5.0
+_LAZY_DEBOUNCES = 4
 
 
 class SiteQueue:
@@ -24,6 +25,7 @@ class SiteQueue:
 
     Args:
         debounce_s: how long a marked site waits for more.
+            `lazy_s`, four times that, is for what changes in a crowd and is in no hurry: statuses, our own writes.
         on_wait: is told how long a site stood in line beyond its due moment, in seconds.
     """
 
@@ -35,6 +37,7 @@ class SiteQueue:
         on_wait: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._debounce_s = debounce_s
+        self.lazy_s = debounce_s * _LAZY_DEBOUNCES
         self._clock = clock
         self._on_wait = on_wait
         self._due: dict[SiteKey, float] = {}
@@ -47,7 +50,7 @@ class SiteQueue:
     def __len__(self) -> int:
         """Sites that are due now or being passed over; those that wait for a later moment do not count."""
         now = self._clock()
-        return sum(due <= now + self._debounce_s for due in self._due.values()) + len(self._running)
+        return sum(due <= now + self.lazy_s for due in self._due.values()) + len(self._running)
 
     def mark(self, key: SiteKey, after_s: float | None = None) -> None:
         """`key` shall be looked at `after_s` from now (the debounce where left out), or earlier if due."""

@@ -24,7 +24,7 @@ from alpr_testing.server_processes import ServerProcesses
 from alpr_testing.waiting import until
 
 # etcd 3.4 cannot stream lists, which newer clients ask for.
-_ENVIRONMENT = {"GOGC": "200", "KUBE_FEATURE_WatchListClient": "false"}
+_ENVIRONMENT = {"GOGC": "400", "KUBE_FEATURE_WatchListClient": "false"}
 _REPOSITORY = Path(__file__).parents[4]
 _TOKENS = {
     "admin": ("admin-token", '"system:masters"'),

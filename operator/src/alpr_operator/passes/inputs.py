@@ -94,7 +94,7 @@ def site_nodes(view: SiteView, classes: tuple[EdgeClass, ...]) -> dict[str, Site
 def trusted_report(view: SiteView, node: SeenNode) -> SeenReport | None:
     """The node's report, unless it speaks of another machine that had this name."""
     report = view.reports.get(node.name)
-    if report is None or (report.node_uid and report.node_uid != node.uid):
+    if report is None or not report.told or (report.node_uid and report.node_uid != node.uid):
         return None
     return report
 

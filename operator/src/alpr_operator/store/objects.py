@@ -110,7 +110,11 @@ class SeenAssignment:
 
 @dataclass(slots=True, frozen=True)
 class SeenReport:
-    """An EdgeReport's status as canonical JSON without the moments in it."""
+    """An EdgeReport's status as canonical JSON without the moments in it.
+
+    Attributes:
+        told: whether it has a status; one that was only just made says nothing yet.
+    """
 
     namespace: str
     node: str
@@ -119,6 +123,7 @@ class SeenReport:
     node_uid: str | None
     sealing_key: str | None
     status: bytes
+    told: bool = True
 
 
 @dataclass(slots=True, frozen=True)

@@ -148,6 +148,7 @@ def seen_report(raw: Object) -> SeenReport:
         node_uid=status.get("nodeUid"),
         sealing_key=status.get("sealingKey"),
         status=canonical(facts),
+        told=bool(status),
     )
 
 

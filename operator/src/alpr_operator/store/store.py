@@ -80,13 +80,15 @@ class Store:
         self._own_selector: set[SiteKey] = set()
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._uids: dict[str, dict[Pair, str]] = {kind.plural: {} for kind in KINDS}
+        self._versions: dict[str, dict[Pair, int]] = {kind.plural: {} for kind in KINDS}
 
     def put(self, kind: Kind, raw: Object) -> Effect:
         """Take in an object as it is now."""
         meta = raw["metadata"]
         if meta["uid"] in self._gone:
             return NOTHING
-        self._uids[kind.plural][_pair(raw)] = meta["uid"]
+        if not self._is_news(kind, _pair(raw), meta["uid"], reading.version_of(raw)):
+            return NOTHING
         match kind.name:
             case "AlprSite":
                 effect = self._put_site(reading.seen_site(raw))
@@ -109,7 +111,7 @@ class Store:
             self._gone.popitem(last=False)
         if self._uids[kind.plural].get(pair) != uid:
             return NOTHING  # another of the same name is there already
-        del self._uids[kind.plural][pair]
+        del self._uids[kind.plural][pair], self._versions[kind.plural][pair]
         removers: dict[str, Callable[[Pair], Effect]] = {
             "AlprSite": self._remove_site,
             "Camera": self._remove_camera,
@@ -119,6 +121,14 @@ class Store:
         }
         remover = removers.get(kind.name)
         return remover(pair) if remover else self._remove_child(kind, pair)
+
+    def _is_news(self, kind: Kind, pair: Pair, uid: str, version: int) -> bool:
+        """Whether it is newer than what is known, and known from now on. Echoes of our own writes are not, mostly."""
+        uids, versions = self._uids[kind.plural], self._versions[kind.plural]
+        if uids.get(pair) == uid and versions[pair] >= version:
+            return False
+        uids[pair], versions[pair] = uid, version
+        return True
 
     def identities(self, kind: Kind) -> dict[Pair, str]:
         """The UIDs of all objects kept of `kind`."""
@@ -273,7 +283,7 @@ class Store:
         if old and old.version >= new.version:
             return NOTHING
         self._reports[pair] = new
-        return _effect(old, new, self._reported(pair))
+        return _effect(old, new, self._reported(pair)) if old or new.told else NOTHING
 
     def _remove_report(self, pair: Pair) -> Effect:
         self._reports.pop(pair, None)
@@ -314,4 +324,9 @@ def _effect(old: Any, new: Any, sites: frozenset[SiteKey]) -> Effect:
     aged = replace(old, version=new.version)
     if aged == new:
         return NOTHING
-    return Effect(sites, status_only=hasattr(new, "status") and replace(aged, status=new.status) == new)
+    return Effect(sites, any(_differ_in(aged, new, field) for field in ("status", "pods")))
+
+
+def _differ_in(aged: Any, new: Any, field: str) -> bool:
+    """Whether they are equal in all but that one field, which they have."""
+    return hasattr(new, field) and bool(replace(aged, **{field: getattr(new, field)}) == new)
