@@ -67,7 +67,7 @@ class Source(Model):
     """Where the pictures come from.
 
     Attributes:
-        protocol: rtsp, onvif, usb or file; the address fits it.
+        protocol: one of rtsp, onvif, usb and file; the address fits it.
         url: rtsp://host/path, http://host/onvif/device_service, usb:///dev/video0, file:///folder/clip.mp4; it never
             holds a user or a password.
         credentials_secret_ref: the Secret with the camera's user and password, where it asks for them.
@@ -105,7 +105,7 @@ class Stream(Model):
     """What the stream is expected to be; measured values win over it.
 
     Attributes:
-        codec: h264 or h265.
+        codec: one of h264 and h265.
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         fps: frames a second.

@@ -40,7 +40,7 @@ class Gpu(Model):
     """How a pod gets its GPU: by the runtime class alone, counted by a device plug-in, or not at all.
 
     Attributes:
-        mode: runtimeClass, devicePlugin or none.
+        mode: one of runtimeClass, devicePlugin and none.
     """
 
     mode: Literal["runtimeClass", "devicePlugin", "none"] = "runtimeClass"
@@ -65,7 +65,7 @@ class NodeClass(Model):
     """Nodes of one kind of hardware; a class named as one that is shipped starts from that one's values.
 
     Attributes:
-        name: jetson-orin-nano, jetson-orin-nx, jetson-agx-orin, jetson-thor, cpu, or a name of your own.
+        name: one of jetson-orin-nano, jetson-orin-nx, jetson-agx-orin, jetson-thor, cpu, or a name of your own.
         selector: labels of its nodes; left out, `ovr-alpr.io/node-class` with the class's name.
         gpu: how its pods get a GPU.
         runtime_class_name: the RuntimeClass of its pods, where the GPU comes by one.
