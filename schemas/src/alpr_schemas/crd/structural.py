@@ -97,4 +97,6 @@ class _Walk:
 
     def _array(self, told: Mapping[str, Any]) -> dict[str, Any]:
         items = told["prefixItems"][0] if "prefixItems" in told else told["items"]
-        return {"items": self.node(items), "maxItems": _MOST_ITEMS, "x-kubernetes-list-type": "atomic"}
+        # Without defaults: who applies by the client replaces lists whole, and would see a difference for ever.
+        bare = _Walk(self.definitions, defaults=False).node(items)
+        return {"items": bare, "maxItems": _MOST_ITEMS, "x-kubernetes-list-type": "atomic"}

@@ -271,15 +271,6 @@ class ReportStatus(Model):
     cameras: tuple[ReportedCamera, ...] = Field(default=(), max_length=64)
     conditions: Conditions = ()
 
-    transitions: ClassVar = (
-        Transition(
-            "!has(oldSelf.sealingKey) || (has(self.sealingKey) && self.sealingKey == oldSelf.sealingKey)",
-            "a node keeps its key; delete the EdgeReport where the node was set up anew",
-            lambda new, old: old.sealing_key is None or new.sealing_key == old.sealing_key,
-            "sealingKey",
-        ),
-    )
-
 
 class EdgeReport(Model):
     """What one node does; only that node's agent writes it."""
@@ -288,3 +279,14 @@ class EdgeReport(Model):
     kind: Literal["EdgeReport"] = "EdgeReport"
     metadata: Annotated[Metadata, BeforeValidator(node_metadata)]
     status: ReportStatus = ReportStatus()
+
+    # Here, not in the status: a status can be taken away as a whole.
+    transitions: ClassVar = (
+        Transition(
+            "!has(oldSelf.status) || !has(oldSelf.status.sealingKey) || (has(self.status) "
+            "&& has(self.status.sealingKey) && self.status.sealingKey == oldSelf.status.sealingKey)",
+            "a node keeps its key; delete the EdgeReport where the node was set up anew",
+            lambda new, old: old.status.sealing_key is None or new.status.sealing_key == old.status.sealing_key,
+            "status.sealingKey",
+        ),
+    )

@@ -84,7 +84,7 @@ class NodeClass(Model):
 
     rules: ClassVar = (
         Rule(
-            "!has(self.runtimeClassName) || !has(self.gpu) || self.gpu.mode != 'none'",
+            "!has(self.runtimeClassName) || !has(self.gpu) || !has(self.gpu.mode) || self.gpu.mode != 'none'",
             "a class with gpu.mode none has no use for it; remove one of the two",
             lambda told: told.runtime_class_name is None or told.gpu is None or told.gpu.mode != "none",
             "runtimeClassName",
