@@ -70,6 +70,7 @@ class Figures:
     cpu_s: float = 0.0
     steady_cpu: float = 0.0
     cores: str = ""
+    passes: float = 0.0
 
     def a_camera(self, writes: Counter[str]) -> float:
         """Camera statuses and EdgeAssignments written, a camera."""
@@ -221,6 +222,7 @@ class Bench:
         told = " and ".join(f"{figures.a_camera(w):.2f}" for w in (figures.until_assigned, figures.until_streaming))
         say(self._rung, f"statuses and assignments a camera: {told} until all are Assigned, Streaming")
         figures.cpu_s = self._operator.cpu_s()
+        figures.passes = self._operator.metric("controller_runtime_reconcile_total")
         self._weigh()
 
     async def steady_state(self) -> None:
@@ -276,6 +278,8 @@ class Bench:
         found: list[float] = []
 
         def seen() -> bool:
+            if self._operator.process is None or self._operator.process.poll() is not None:
+                raise RuntimeError(f"the operator has ended; see {self._operator.log}")
             found.extend(filter(None, [logged(self._operator.log, event, after)]))
             return bool(found)
 
@@ -352,7 +356,7 @@ def print_others(figures: list[Figures]) -> None:
     for one in figures:
         head = f"{one.rung.cameras:,} cameras"
         print(f"{head}: written until all Streaming: {_told(one.until_streaming)}")
-        print(f"{head}: cores in use during the start: {one.cores}")
+        print(f"{head}: {one.passes:.0f} passes; cores in use during the start: {one.cores}")
         print(f"{head}: not taken: {_told(one.refused)}")
         print(
             f"{head}: steady, {STEADY_S:.0f} s: operator {_told(one.steady_operator)}; agents {_told(one.steady_agents)}"

@@ -199,8 +199,8 @@ class Engine:
             self._mark_after_own(self.store.put(write.kind, answer), write)
 
     def _mark_after_own(self, effect: Effect, write: Write) -> None:
-        """Our own write needs another pass only where the site's state follows from it."""
-        if write.lane is not Lane.STATUS:
+        """Our own write needs another pass only where the site's state follows from it; of children nothing does."""
+        if write.lane is not Lane.STATUS and write.kind not in CHILD_KINDS:
             for key in effect.sites:
                 self.queue.mark(key, after_s=self.queue.lazy_s)
 
