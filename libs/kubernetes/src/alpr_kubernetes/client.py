@@ -74,6 +74,8 @@ class Client:
     ) -> None:
         if self._session is not None:
             await self._session.close()
+            for _ in range(2):  # aborted transports hear of their end in the loop's next rounds
+                await asyncio.sleep(0)
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object:
         """One object. Raises NotFound and the other ApiErrors."""

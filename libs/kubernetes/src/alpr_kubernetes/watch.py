@@ -127,7 +127,9 @@ async def _events(
     client: Client, selection: Selection, query: dict[str, str], silent_after_s: float
 ) -> AsyncIterator[dict[str, Any]]:
     try:
-        async with client.stream(selection.kind.path(selection.namespace), query) as answer:
+        async with asyncio.timeout(silent_after_s):  # a line may freeze before the answer begins, too
+            opened = await client.stream(selection.kind.path(selection.namespace), query)
+        async with opened as answer:
             if answer.status != 200:
                 raise error_of(answer.status, await answer.read(), answer.headers.get("Retry-After"))
             async for line in _lines(answer.content, silent_after_s):

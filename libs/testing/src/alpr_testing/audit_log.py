@@ -53,7 +53,7 @@ def audited(log: Path, user: str = "") -> list[Audited]:
 def _audited(told: Mapping[str, Any]) -> Audited:
     where = told.get("objectRef") or {}
     return Audited(
-        user=told["user"]["username"],
+        user=(told.get("user") or {}).get("username", ""),  # none where nobody could be told from the token
         verb=told["verb"],
         resource=where.get("resource", ""),
         subresource=where.get("subresource", ""),

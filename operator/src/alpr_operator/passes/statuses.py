@@ -46,13 +46,18 @@ def _facts(
         camera=camera,
         held=held,
         unplaced=unplaced,
-        arrived=told.plan.arrived.get(camera.name),
+        left_lost=_lost(told, json.loads(camera.status).get("nodeName")),
         node_ready=bool(node and node.seen.ready),
         reported=reports.get(held.node, {}).get(camera.name) if held else None,
         has_report=bool(node and node.report),
         credential=_credential(told, camera, secrets),
         same_source=twins.get(camera.name, ()),
     )
+
+
+def _lost(told: Planned, node: str | None) -> bool:
+    there = told.nodes.get(node) if node else None
+    return node is not None and (there is None or not there.seen.ready)
 
 
 def _credential(told: Planned, camera: SeenCamera, secrets: SecretsRead) -> Credential | None:

@@ -41,7 +41,7 @@ class CameraFacts:
 
     Attributes:
         held: where it is; None where it has no place, and then `unplaced` says why.
-        arrived: `failover` or `moved` where it came to its node in this very pass, having been elsewhere before.
+        left_lost: whether the node that its status still names is gone or dark.
         node_ready: whether its node is there.
         reported: (state, reason) as its node's agent told last; None where it told nothing (yet).
         has_report: whether the node's agent has ever reported.
@@ -51,7 +51,7 @@ class CameraFacts:
     camera: SeenCamera
     held: Held | None
     unplaced: Cause | None
-    arrived: str | None = None
+    left_lost: bool = False
     node_ready: bool = True
     reported: tuple[str, str] | None = None
     has_report: bool = False
@@ -87,10 +87,13 @@ def _assigned(facts: CameraFacts, before: Mapping[str, Any]) -> Told:
 
 
 def _why_there(facts: CameraFacts, held: Held, before: Mapping[str, Any]) -> str:
-    if facts.arrived is not None:
-        return "FailedOver" if facts.arrived == "failover" else "Moved"
-    reason = seen_condition(before, "Assigned").get("reason")
-    return str(reason) if before.get("nodeName") == held.node and reason in _LASTING_REASONS else "Assigned"
+    """Told by what the status said last, so that a status that was never sent loses nothing."""
+    last, reason = before.get("nodeName"), seen_condition(before, "Assigned").get("reason")
+    if last == held.node:
+        return str(reason) if reason in _LASTING_REASONS else "Assigned"
+    if last is not None:
+        return "FailedOver" if facts.left_lost else "Moved"
+    return "Moved" if held.epoch > 1 else "Assigned"
 
 
 def _streaming(facts: CameraFacts) -> Told:
