@@ -109,18 +109,27 @@ def import_cameras(path: Path, output: Path, site: str) -> None:
             click.echo(line)
 
 
-@click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--documents", is_flag=True, help="Each document by itself, as an API server takes it; Secrets may be elsewhere."
-)
-def validate(paths: tuple[Path, ...], documents: bool) -> None:  # noqa: FBT001 - click's
-    r"""Check manifests: every problem with its file, line and field.
+_VALIDATE = """Check manifests: every problem with its file, line, field and fix.
 
-    \b
-    alpr validate site.yaml cameras/          as `alpr up` needs them: site and Secrets in the files too
-    alpr validate --documents cameras/        as `kubectl apply` would take them, without a cluster
-    """
+Without --documents: whether `alpr up` can run them; the site of each Camera and the Secret that it names must be in the
+files too.
+
+With --documents: whether an API server with the CRDs takes them, in its own words but without a cluster. Each document
+stands by itself; one that comes twice in a file is taken as a change of the first.
+
+\b
+  alpr validate site.yaml cameras/ secrets.yaml
+  alpr validate --documents sites/
+
+Ends with 1 where something is wrong.
+"""
+
+
+@click.command(help=_VALIDATE)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--documents", is_flag=True, help="Judge each document as `kubectl apply` would.")
+def validate(paths: tuple[Path, ...], documents: bool) -> None:  # noqa: FBT001 - click's
+    """Check manifests: every problem with its file, line and field."""
     from alpr_schemas.manifests import ManifestError, check_documents, read_manifests
 
     with _said():

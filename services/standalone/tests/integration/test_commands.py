@@ -33,6 +33,25 @@ def test_problems_of_manifests_end_the_command_with_all_of_them(tmp_path, call):
     assert "spec.siteRef" in done.output
 
 
+def test_documents_are_judged_as_an_api_server_does(tmp_path, call):
+    camera = "apiVersion: ovr-alpr.io/v1alpha1\nkind: Camera\nmetadata: {name: gate}\nspec:\n  siteRef: {name: %s}\n"
+    camera += "  source: {protocol: usb, url: 'usb://0', credentialsSecretRef: {name: elsewhere}}\n"
+    (tmp_path / "a.yaml").write_text(camera % "north")
+    assert call("validate", "--documents", tmp_path).output == "all documents: fine\n"
+    (tmp_path / "b.yaml").write_text((camera % "north") + "  prioritie: 7\n---\n" + (camera % "north"))
+    (tmp_path / "c.yaml").write_text((camera % "north") + "---\n" + (camera % "south"))
+    done = call("validate", "--documents", tmp_path)
+    assert done.exit_code == 1
+    assert 'b.yaml:7: spec.prioritie: unknown field "spec.prioritie"; did you mean priority?' in done.output
+    assert "c.yaml:12: spec.siteRef.name: a camera stays at its site; delete it and make another" in done.output
+
+
+def test_help_teaches_both_ways(call):
+    said = call("validate", "--help").output
+    assert "  alpr validate --documents sites/\n" in said
+    assert "\\b" not in said
+
+
 def test_keys_are_shown_once_listed_by_name_and_withdrawn(tmp_path, call):
     tmp_path.chmod(0o755)
     key = call("keys", "create", "laptop", "--data", tmp_path / "data").output.strip()
