@@ -91,7 +91,8 @@ class Model(BaseModel):
 
     @model_validator(mode="after")
     def _rules_hold(self) -> Self:
-        refuse_broken(self, self.rules)
+        if self.rules:
+            refuse_broken(self, self.rules)
         return self
 
     def wire(self) -> dict[str, Any]:

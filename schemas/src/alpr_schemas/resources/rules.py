@@ -79,6 +79,10 @@ class AtCreation:
 
     rule: Rule
 
+    def holds(self, model: Any) -> bool:
+        """Whether `model` keeps to it."""
+        return self.rule.holds(model)
+
     def wire(self) -> dict[str, Any]:
         """As it stands in a CRD."""
         told = self.rule.wire()
@@ -126,8 +130,7 @@ def one_of_schemes(schemes: tuple[str, ...], message: str, when: str, applies: C
 
 def refuse_broken(model: Any, rules: Iterable[Rule | AtCreation]) -> None:
     """Raise pydantic's error with every rule that `model` breaks, each at its field."""
-    every = (told.rule if isinstance(told, AtCreation) else told for told in rules)
-    broken = [rule for rule in every if not rule.holds(model)]
+    broken = [told.rule if isinstance(told, AtCreation) else told for told in rules if not told.holds(model)]
     if broken:
         raise ValidationError.from_exception_data(type(model).__name__, [_line_error(rule) for rule in broken])
 
