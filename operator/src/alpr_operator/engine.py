@@ -22,7 +22,7 @@ from alpr_operator.errors import LeaseLost
 from alpr_operator.passes import Around, Outcome, SeenPod, SiteMemory, seen_pod, site_pass
 from alpr_operator.queue import SiteQueue
 from alpr_operator.settings import Settings
-from alpr_operator.store import SITE_LABEL, Pair, SiteKey, SiteView, Store
+from alpr_operator.store import SITE_LABEL, Pair, SiteKey, Store
 from alpr_operator.store.store import CHILD_KINDS, KINDS, Effect
 from alpr_operator.writer import Writer
 from alpr_operator.writes import Lane, Write
@@ -53,6 +53,7 @@ class Engine:
         self._memory: dict[SiteKey, SiteMemory] = defaultdict(SiteMemory)
         self._changed_at: dict[SiteKey, float] = {}
         self._pods_wanted: set[SiteKey] = set()
+        self._held_back: set[SiteKey] = set()
         self._audits: dict[Kind, float] = {}
         self.ready = asyncio.Event()
         self.steady = asyncio.Event()
@@ -145,12 +146,13 @@ class Engine:
         secrets = {Pair(key.namespace, c.secret) for c in self.store.view(key).cameras if c.secret}
         await self.secrets.ensure(secrets)
         pods = await self._pods(key) if key in self._pods_wanted else None
-        outcome = self._thought_through(self.store.view(key), {pair: self.secrets.get(pair) for pair in secrets}, pods)
-        if outcome.pods_wanted and pods is None:
+        outcome = self._thought_through(key, secrets, pods)
+        if outcome is not None and outcome.pods_wanted and pods is None:
             self._pods_wanted.add(key)
             pods = await self._pods(key)
-            known = {pair: self.secrets.get(pair) for pair in secrets}
-            outcome = self._thought_through(self.store.view(key), known, pods)
+            outcome = self._thought_through(key, secrets, pods)
+        if outcome is None:
+            return Outcome([])
         if not outcome.pods_wanted:
             self._pods_wanted.discard(key)
         self.writer.submit(key, self._allowed(key, outcome.writes))
@@ -160,9 +162,14 @@ class Engine:
         self._count(key, outcome)
         return outcome
 
-    def _thought_through(self, view: SiteView, secrets: dict, pods: dict[str, SeenPod] | None) -> Outcome:  # type: ignore[type-arg]
-        memory = self._memory[view.key]
-        return site_pass(view, Around(self._settings, secrets, pods, memory, datetime.now(UTC)))
+    def _thought_through(self, key: SiteKey, secrets: set[Pair], pods: dict[str, SeenPod] | None) -> Outcome | None:
+        """A pass over what is seen now; None where it must wait, because an assignment of the site is on its way."""
+        if self.writer.busy(key):
+            self._held_back.add(key)
+            return None
+        known = {pair: self.secrets.get(pair) for pair in secrets}
+        around = Around(self._settings, known, pods, self._memory[key], datetime.now(UTC))
+        return site_pass(self.store.view(key), around)
 
     def _allowed(self, key: SiteKey, writes: list[Write]) -> list[Write]:
         """After a denial, children are tried only every now and then; statuses always go."""
@@ -208,9 +215,15 @@ class Engine:
         """Another one wrote in between: look again once the watch has told."""
         self.queue.mark(write.site, after_s=_OUTDATED_AGAIN_S)
 
-    def overtaken(self, write: Write) -> None:
-        """It is answered, and a pass has wanted something newer meanwhile: look again."""
-        self.queue.mark(write.site)
+    def settled(self, site: SiteKey) -> None:
+        """All assignments of the site are answered: a pass that waited for that may run."""
+        if site in self._held_back:
+            self._held_back.discard(site)
+            self.queue.mark(site, after_s=0)
+
+    async def landed(self, within_s: float) -> bool:
+        """Write nothing more; whether all that was on its way has been answered."""
+        return await self.writer.landed(within_s)
 
     def denied(self, write: Write, error: ApiError) -> None:
         """We lack the right there: said in the site's status, tried again every now and then."""

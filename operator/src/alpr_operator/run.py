@@ -20,6 +20,7 @@ from alpr_operator.settings import Settings
 from alpr_operator.watching import start
 
 log = structlog.get_logger(__name__)
+_LANDS_WITHIN_S = 5.0
 
 
 async def run(settings: Settings) -> None:
@@ -60,9 +61,7 @@ async def _serve(settings: Settings, connection: Connection, engine: Engine, lea
         log.info("operator_started", port=port, identity=settings.identity)
         if settings.lease.enabled and not await _acquired(leadership):
             return
-        try:
-            await _led(settings, connection, engine, leadership)
-        finally:
+        if await _led(settings, connection, engine, leadership):
             await leadership.release()
 
 
@@ -84,8 +83,12 @@ def _asked_to_stop() -> asyncio.Task[Any]:
     return asyncio.create_task(asked.wait(), name="signal")
 
 
-async def _led(settings: Settings, connection: Connection, engine: Engine, leadership: Leadership) -> None:
-    """Watch, work and renew; the first that ends, ends all. What writes is stopped before what watches."""
+async def _led(settings: Settings, connection: Connection, engine: Engine, leadership: Leadership) -> bool:
+    """Watch, work and renew; the first that ends, ends all. What writes is stopped before what watches.
+
+    Whether the Lease may be given back: not while a write is on its way that the next leader would not see.
+    """
+    landed = False
     stop = asyncio.Event()
     watching = await start(engine, connection, settings, stop)
     others: list[asyncio.Task[None]] = [asyncio.create_task(engine.run(), name="engine")]
@@ -97,6 +100,7 @@ async def _led(settings: Settings, connection: Connection, engine: Engine, leade
         for task in others:
             if task.done():
                 _raised(task)
+        landed = await engine.landed(_LANDS_WITHIN_S)
     finally:
         for ending in (asked, *others):
             ending.cancel()
@@ -107,8 +111,9 @@ async def _led(settings: Settings, connection: Connection, engine: Engine, leade
     except Exception as e:
         if asked.done() and not asked.cancelled():
             log.warning("watching_ended_badly", error=str(e))  # kopf cannot be stopped tidily amidst a list
-            return
+            return landed
         raise WatchLost(f"a watch ended for good: {e}") from e
+    return landed
 
 
 def _raised(task: asyncio.Task[None]) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict
+import uuid
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -26,16 +27,18 @@ from alpr_kubernetes import (
     Object,
     Throttled,
     Unavailable,
+    kinds,
 )
 from alpr_operator.budget import Bucket, Gate
 from alpr_operator.settings import Budget
-from alpr_operator.store import SiteKey
+from alpr_operator.store import PREFIX, SiteKey
 from alpr_operator.writes import Lane, Write, WriteKey
 
 log = structlog.get_logger(__name__)
 _URGENT_AT_ONCE, _LAZY_AT_ONCE = 16, 8
 _LAZY_WAITS_AT_MOST_S = 5.0
 _LONGEST_PAUSE_S = 15.0
+FENCE = PREFIX + "fence"
 
 
 class Outcomes(Protocol):
@@ -47,8 +50,8 @@ class Outcomes(Protocol):
     def outdated(self, write: Write) -> None:
         """Another one wrote in between, or the object is gone: the site must be looked at again."""
 
-    def overtaken(self, write: Write) -> None:
-        """It is answered, whatever the answer; a pass has wanted another content of the object meanwhile."""
+    def settled(self, site: SiteKey) -> None:
+        """No assignment of `site` is on its way any more."""
 
     def denied(self, write: Write, error: ApiError) -> None:
         """We lack the right."""
@@ -94,7 +97,8 @@ class Writer:
         self._budget = budget
         self._lanes = {lane: _Lane() for lane in Lane}
         self._in_flight: dict[WriteKey, Write] = {}
-        self._overtaken: set[WriteKey] = set()
+        self._flying: Counter[SiteKey] = Counter()
+        self._closed = False
         self._buckets = {
             True: Bucket(budget.wide_per_s, budget.wide_per_s),
             False: Bucket(budget.wide_per_s, budget.wide_per_s),
@@ -114,7 +118,7 @@ class Writer:
         """All that `site` needs now; takes the place of what it needed before and has not been sent."""
         by_lane: dict[Lane, OrderedDict[WriteKey, Write]] = {lane: OrderedDict() for lane in Lane}
         for write in writes:
-            if not self._is_sent(write):
+            if self._in_flight.get(write.key) != write:
                 by_lane[write.lane][write.key] = write
         # Events are facts that happened: a later pass does not take them back.
         told = self._lanes[Lane.EVENT].sites.get(site, OrderedDict())
@@ -123,17 +127,23 @@ class Writer:
             self._lanes[lane].put(site, wanted)
         self._wake()
 
-    def _is_sent(self, write: Write) -> bool:
-        """Whether the object is on its way already. Another content of an assignment then waits for another pass.
+    def busy(self, site: SiteKey) -> bool:
+        """Whether an assignment of `site` is on its way: what stands in the store may be outdated, so no pass may plan.
 
-        A pass that does not know the answer yet numbers revisions and moments anew: its write would only say the same
-        once more, or meet a Conflict.
+        Two plans made from one state could give a camera to two nodes in one epoch.
         """
-        flying = self._in_flight.get(write.key)
-        if flying is not None and flying != write and write.lane is Lane.ASSIGNMENT:
-            self._overtaken.add(write.key)
-            return True
-        return flying == write
+        return self._flying[site] > 0
+
+    async def landed(self, within_s: float) -> bool:
+        """Send nothing more; whether all that was on its way has been answered within `within_s`."""
+        self._closed = True
+        try:
+            async with asyncio.timeout(within_s):
+                while self._in_flight:  # noqa: ASYNC110 - the end of the process, looked at now and then
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            return False
+        return True
 
     def in_flight(self, kind: Kind, namespace: str, name: str) -> bool:
         """Whether a write to that object is on its way just now."""
@@ -156,6 +166,7 @@ class Writer:
             await slots.acquire()
             write = await self._next(urgent=urgent)
             self._in_flight[write.key] = write
+            self._flying[write.site] += write.lane is Lane.ASSIGNMENT
             if wait_s := self._buckets[urgent].take():
                 await asyncio.sleep(wait_s)
             group.create_task(self._send_then(write, slots))
@@ -167,7 +178,7 @@ class Writer:
                 await self._urgent_first()
             await self._gate.passed()
             for lane in (Lane.ASSIGNMENT,) if urgent else (Lane.CHILD, Lane.STATUS, Lane.EVENT):
-                if write := self._lanes[lane].next(self._in_flight.__contains__):
+                if not self._closed and (write := self._lanes[lane].next(self._in_flight.__contains__)):
                     return write
             await self._work[urgent].wait()
 
@@ -186,16 +197,24 @@ class Writer:
             await self._send(write)
         finally:
             self._in_flight.pop(write.key, None)
-            if write.key in self._overtaken:
-                self._overtaken.discard(write.key)
-                self._outcomes.overtaken(write)
+            if write.lane is Lane.ASSIGNMENT:
+                self._flying[write.site] -= 1
+                if not self._flying[write.site]:
+                    del self._flying[write.site]
+                    self._outcomes.settled(write.site)
             slots.release()
             self._wake()
 
     async def _send(self, write: Write) -> None:
         try:
             answer = await self._request(write)
-        except (Throttled, Unavailable) as e:
+        except Unavailable as e:
+            self._pause(e)
+            if write.kind is kinds.ASSIGNMENTS and write.verb == "apply":
+                await self._fenced(write)
+            else:
+                self._again(write)
+        except Throttled as e:
             self._pause(e)
             self._again(write)
         except Conflict:
@@ -209,6 +228,26 @@ class Writer:
         else:
             self._failures = 0
             self._outcomes.written(write, answer)
+
+    async def _fenced(self, write: Write) -> None:
+        """Find out what became of an assignment that was not answered, and see to it that it cannot land any more.
+
+        A mark changes the resourceVersion, on which the lost write depends; the answer says whether it had landed.
+        """
+        meta = write.manifest["metadata"]
+        mark = {"metadata": {"annotations": {FENCE: uuid.uuid4().hex}}}
+        while True:
+            await self._gate.passed()
+            try:
+                answer = await self._client.merge(write.kind, meta["namespace"], meta["name"], mark)
+            except (Throttled, Unavailable) as e:
+                self._pause(e)
+            except ApiError:
+                self._outcomes.outdated(write)
+                return
+            else:
+                self._outcomes.written(write, answer)
+                return
 
     async def _request(self, write: Write) -> Object | None:
         meta = write.manifest["metadata"]

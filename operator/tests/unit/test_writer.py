@@ -31,6 +31,7 @@ class Server:
         self.hold = asyncio.Event()
         self.hold.set()
         self.open = Counter()
+        self.marks = []
 
     async def apply(self, kind, manifest, subresource=None):
         name = manifest["metadata"]["name"]
@@ -42,6 +43,13 @@ class Server:
         if errors := self.errors.get(name):
             raise errors.pop(0)
         return manifest
+
+    async def merge(self, kind, namespace, name, patch):
+        assert "ovr-alpr.io/fence" in patch["metadata"]["annotations"]
+        self.sent.append((namespace, f"fence {name}", None))
+        if error := self.marks.pop(0):
+            raise error
+        return {"metadata": {"name": name}}
 
     async def delete(self, kind, namespace, name, uid=None):
         self.sent.append((namespace, name, "deleted"))
@@ -58,8 +66,8 @@ class Told:
     def outdated(self, write):
         self.outcomes.append(("outdated", write.key[2]))
 
-    def overtaken(self, write):
-        self.outcomes.append(("overtaken", write.key[2]))
+    def settled(self, site):
+        self.outcomes.append(("settled", site.name))
 
     def denied(self, write, error):
         self.outcomes.append(("denied", write.key[2]))
@@ -112,31 +120,48 @@ def test_sites_take_turns():
     assert [name for _, name, _ in server.sent].index("b1") < 12
 
 
-def test_an_assignment_on_its_way_is_answered_before_another_is_thought_of():
+def test_a_site_is_busy_until_its_assignments_are_answered():
     async def scenario(writer, server, told):
         server.hold.clear()
-        writer.submit(A, [write(A, "n1", Lane.ASSIGNMENT, value="old")])
+        writer.submit(A, [write(A, "n1", Lane.ASSIGNMENT), write(A, "n2", Lane.ASSIGNMENT)])
+        writer.submit(B, [write(B, "c1")])
         await asyncio.sleep(0.01)
-        writer.submit(A, [write(A, "n1", Lane.ASSIGNMENT, value="same, but for its moment")])
+        assert writer.busy(A)
+        assert not writer.busy(B)
         server.hold.set()
+        await idle(writer)
+        assert not writer.busy(A)
+
+    _, told = ran(scenario)
+    assert told.outcomes.count(("settled", "a")) == 1
+
+
+def test_07_an_assignment_that_was_not_answered_is_fenced_before_anybody_plans_again():
+    async def scenario(writer, server, told):
+        server.errors["n1"] = [Unavailable(0, "NoAnswer", "")]
+        server.marks = [Unavailable(0, "NoAnswer", ""), None]
+        writer.submit(A, [write(A, "n1", Lane.ASSIGNMENT)])
+        await asyncio.sleep(0.01)
+        assert writer.busy(A)
         await idle(writer)
 
     server, told = ran(scenario)
-    assert server.sent == [("a", "n1", "old")]
-    assert told.outcomes == [("written", "n1"), ("overtaken", "n1")]
+    assert [name for _, name, _ in server.sent] == ["n1", "fence n1", "fence n1"]
+    assert told.outcomes == [("written", "n1"), ("settled", "a")]
 
 
-def test_an_assignment_on_its_way_that_is_wanted_again_is_not_overtaken():
+def test_a_writer_that_is_to_end_sends_nothing_more_and_says_when_all_is_answered():
     async def scenario(writer, server, told):
         server.hold.clear()
-        for _ in range(2):
-            writer.submit(A, [write(A, "n1", Lane.ASSIGNMENT)])
-            await asyncio.sleep(0.01)
+        writer.submit(A, [write(A, "n1", Lane.ASSIGNMENT)])
+        await asyncio.sleep(0.01)
+        assert not await writer.landed(0.05)
+        writer.submit(A, [write(A, "n2", Lane.ASSIGNMENT)])
         server.hold.set()
-        await idle(writer)
+        assert await writer.landed(2)
 
-    _, told = ran(scenario)
-    assert told.outcomes == [("written", "n1")]
+    server, _ = ran(scenario)
+    assert [name for _, name, _ in server.sent] == ["n1"]
 
 
 def test_a_newer_pass_takes_the_place_of_what_waits():
