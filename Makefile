@@ -63,6 +63,15 @@ bench-passes: .venv/.ready-dev ## right readings a vehicle pass, fused against s
 chaos-edge: .venv/.ready-dev ## 100 seeded kill -9 of pipeline, agent and standalone; at most 40 minutes
 	$(BIN)/python tests/chaos/edge.py
 
+.PHONY: test-operator
+test-operator: .venv/.ready-dev servers ## every test of the operator, its schemas, charts and harness, the long ones too; about 15 minutes
+	$(BIN)/pytest -q operator schemas libs/kubernetes libs/sealing libs/testing tests/deploy tests/e2e \
+		edge-agent/tests/integration/test_agent_on_the_api.py edge-agent/tests/integration/test_node_agent.py
+
+.PHONY: chaos-operator
+chaos-operator: .venv/.ready-dev servers ## seeded faults upon operator, nodes and API server; 22 minutes, MINUTES= and SEED= change it
+	$(BIN)/python tests/chaos/operator_faults.py --minutes $(or $(MINUTES),20) --seed $(or $(SEED),7)
+
 .PHONY: evaluate
 evaluate: .venv/.ready-dev ## score LABELS=photos.csv
 	$(BIN)/alpr evaluate $(LABELS)
