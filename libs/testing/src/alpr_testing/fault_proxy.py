@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -76,6 +77,11 @@ class FaultProxy:
             _reset(writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Only our own end cancels this, and asyncio logs a connection's task that ends so as a failure.
+        with suppress(asyncio.CancelledError):
+            await self._connect(reader, writer)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._mode == "refuse":
             _reset(writer)
             return
@@ -109,6 +115,7 @@ class FaultProxy:
         await self._thawed.wait()
 
     async def _close(self) -> None:
+        writers = list(self._writers)
         await self._cut()
         if self._server is not None:
             self._server.close()
@@ -116,6 +123,9 @@ class FaultProxy:
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
+        for writer in writers:  # their sockets close one turn of the loop later
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

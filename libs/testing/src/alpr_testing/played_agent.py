@@ -94,9 +94,8 @@ class PlayedAgent:
         """When it writes its report next; infinite where it has nothing to say."""
         if self.behaviour.offline or (self._applied is None and self.behaviour.units is None):
             return _NEVER
-        wanted = self._refresh_at
-        if self._changed_at is not None:
-            wanted = min(wanted, max(self._changed_at + self._wait_s, self._written_at + 5 * self._settle_s))
+        changed_at = _NEVER if self._changed_at is None else self._changed_at + self._wait_s
+        wanted = max(min(self._refresh_at, changed_at), self._written_at + 5 * self._settle_s)
         return max(wanted, self._not_before)
 
     def wrote(self, now_s: float) -> None:
