@@ -132,6 +132,26 @@ def test_15_a_whole_status_cannot_be_taken_away_to_change_the_key(objects):
     objects.delete(kinds.REPORTS, "default", "bare")
 
 
+def test_15_what_machines_write_can_become_empty(objects):
+    """By server-side apply, which makes null of an object whose last field goes, unless it is written whole."""
+    model = {"detector": {"name": "plates", "digest": f"sha256:{'0' * 64}"}}
+    head = {"apiVersion": GROUP, "kind": "EdgeReport", "metadata": {"name": "emptied", "namespace": "default"}}
+    objects.apply(head)
+    for status in (
+        {"gates": {"fpsRatio": 1}, "appliedModels": model, "capacity": {"units": 3}, "appliedRevision": 1},
+        {"gates": {}, "appliedModels": {}, "appliedRevision": 2},
+        {"appliedRevision": 3},
+    ):
+        objects.apply({**head, "status": status}, subresource="status")
+        assert objects.get(kinds.REPORTS, "default", "emptied").get("status", {}) == status
+    full = assignment("emptied")
+    for models in (model, {}, model):
+        full["spec"] |= {"models": models, "revision": full["spec"]["revision"] + 1}
+        assert objects.apply(full)["spec"]["models"] == models
+    objects.delete(kinds.REPORTS, "default", "emptied")
+    objects.delete(kinds.ASSIGNMENTS, "default", "emptied")
+
+
 def test_15_cameras_are_found_by_their_site_and_by_their_node(objects):
     for name, node in (("one", "node-a"), ("two", "node-b")):
         made = camera(f"found-{name}")

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 from alpr_schemas.resources.camera import Analytics, Source, Stream
 from alpr_schemas.resources.meta import (
     API_VERSION,
+    WHOLE,
     Conditions,
     Digest,
     Duration,
@@ -147,7 +148,7 @@ class AssignmentSpec(Model):
     node_uid: str | None = Field(default=None, max_length=64)
     site: Name
     revision: int = Field(default=1, ge=1)
-    models: AssignedModels = AssignedModels()
+    models: AssignedModels = Field(default=AssignedModels(), json_schema_extra=WHOLE)
     cameras: tuple[AssignedCamera, ...] = Field(default=(), max_length=64)
     released: tuple[ReleasedCamera, ...] = Field(default=(), max_length=256)
     connect_per_second: float = Field(default=2.0, gt=0, le=100)
@@ -263,11 +264,11 @@ class ReportStatus(Model):
 
     applied_revision: int = Field(default=0, ge=0)
     node_uid: str | None = Field(default=None, max_length=64)
-    applied_models: AssignedModels = AssignedModels()
+    applied_models: AssignedModels = Field(default=AssignedModels(), json_schema_extra=WHOLE)
     agent_version: str | None = Field(default=None, max_length=64)
     sealing_key: str | None = Field(default=None, max_length=64)
-    gates: ReportedGates | None = None
-    capacity: Capacity | None = None
+    gates: ReportedGates | None = Field(default=None, json_schema_extra=WHOLE)
+    capacity: Capacity | None = Field(default=None, json_schema_extra=WHOLE)
     cameras: tuple[ReportedCamera, ...] = Field(default=(), max_length=64)
     conditions: Conditions = ()
 

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
 
 from alpr_schemas.resources.docstrings import attributes, summary
@@ -40,9 +40,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Digest = Annotated[str, Field(max_length=71), _DIGEST]
 Duration = Annotated[str, Field(max_length=16), _DURATION]
+# Written whole by one writer. Otherwise what a server-side apply makes empty becomes null, which is no object.
+WHOLE: Final[dict[str, JsonValue]] = {"x-kubernetes-map-type": "atomic"}
 Labels = Annotated[
     dict[str, Annotated[str, Field(max_length=63), _LABEL_VALUE]],
-    Field(max_length=16, json_schema_extra={"x-kubernetes-map-type": "atomic"}),
+    Field(max_length=16, json_schema_extra=WHOLE),
     _LABEL_NAMES,
 ]
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from alpr_schemas.resources.meta import (
     API_VERSION,
     NAMED,
+    WHOLE,
     Conditions,
     Count,
     Digest,
@@ -422,10 +423,10 @@ class SiteStatus(Model):
 
     observed_generation: int | None = None
     conditions: Conditions = ()
-    nodes: NodeCounts | None = None
-    cameras: CameraCounts | None = None
-    units: UnitCounts | None = None
-    rollout: RolloutStatus | None = None
+    nodes: NodeCounts | None = Field(default=None, json_schema_extra=WHOLE)
+    cameras: CameraCounts | None = Field(default=None, json_schema_extra=WHOLE)
+    units: UnitCounts | None = Field(default=None, json_schema_extra=WHOLE)
+    rollout: RolloutStatus | None = Field(default=None, json_schema_extra=WHOLE)
     assignment_revision: int | None = None
 
 
