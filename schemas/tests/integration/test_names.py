@@ -152,6 +152,28 @@ def test_15_what_machines_write_can_become_empty(objects):
     objects.delete(kinds.ASSIGNMENTS, "default", "emptied")
 
 
+def test_15_what_people_apply_can_become_empty(objects):
+    """The same for people who apply by the server, as Argo CD does: defaults stand where something was."""
+    pinned = {"placement": {"nodeName": "node-a"}, "stream": {"fps": 5}, "analytics": {"lane": "1"}}
+    for spec in (pinned, {"placement": {}, "stream": {}, "analytics": {}}, pinned, {}):
+        objects.apply(camera("emptied", **spec))
+    found = objects.get(kinds.CAMERAS, "default", "emptied")
+    assert found["spec"]["placement"] == found["spec"]["stream"] == {}
+    full = {"gates": {"minFpsRatio": 0.5}, "windows": [{"start": "01:00", "end": "02:00"}]}
+    models = {"detector": {"name": "plates"}}
+    for spec in (
+        {"rollout": full, "models": models, "sinksRef": {"name": "a"}, "edge": {"nodeSelector": {"a": "b"}}},
+        {"rollout": {"gates": {}}, "models": {}, "edge": {"nodeSelector": {}}},
+        {},
+    ):
+        objects.apply(thing("AlprSite", "emptied", siteId="north", **spec))
+    found = objects.get(kinds.SITES, "default", "emptied")
+    assert found["spec"]["rollout"]["gates"] == found["spec"]["models"] == {}
+    assert "sinksRef" not in found["spec"]
+    objects.delete(kinds.CAMERAS, "default", "emptied")
+    objects.delete(kinds.SITES, "default", "emptied")
+
+
 def test_15_cameras_are_found_by_their_site_and_by_their_node(objects):
     for name, node in (("one", "node-a"), ("two", "node-b")):
         made = camera(f"found-{name}")
