@@ -18,6 +18,7 @@ from alpr_operator.store import SiteKey
 _FIRST_BACK_OFF_S, _LONGEST_BACK_OFF_S = 0.5, 300.0
 _BACKING_OFF_S = 5.0
 _LAZY_DEBOUNCES = 4
+_QUIET_S = 2.0
 
 
 class SiteQueue:
@@ -45,6 +46,7 @@ class SiteQueue:
         self._order = itertools.count()
         self._running: dict[SiteKey, float | None] = {}
         self._failures: dict[SiteKey, int] = {}
+        self._taken_at: dict[SiteKey, float] = {}
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -54,7 +56,7 @@ class SiteQueue:
 
     def mark(self, key: SiteKey, after_s: float | None = None) -> None:
         """`key` shall be looked at `after_s` from now (the debounce where left out), or earlier if due."""
-        wait_s = self._debounce_s if after_s is None else after_s
+        wait_s = self._debounce(key) if after_s is None else after_s
         if key in self._failures:
             wait_s = max(wait_s, _BACKING_OFF_S)  # perhaps what came mends it, but a storm of events must not hammer
         due = self._clock() + wait_s
@@ -63,6 +65,11 @@ class SiteQueue:
             self._running[key] = due if waiting is None else min(waiting, due)
         elif due < self._due.get(key, float("inf")):
             self._put(key, due)
+
+    def _debounce(self, key: SiteKey) -> float:
+        """A quiet site is looked at soon: somebody who made one change waits for it. What follows may be a crowd."""
+        quiet = self._clock() - self._taken_at.get(key, float("-inf")) > _QUIET_S
+        return self._debounce_s / 5 if quiet else self._debounce_s
 
     async def take(self) -> SiteKey:
         """The next site that is due; waits for one. Its `done` or `failed` must follow."""
@@ -73,6 +80,7 @@ class SiteQueue:
                 due, _, key = heapq.heappop(self._heap)
                 del self._due[key]
                 self._running[key] = None
+                self._taken_at[key] = self._clock()
                 self._on_wait(self._clock() - due)
                 return key
             try:

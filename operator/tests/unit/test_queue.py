@@ -40,6 +40,20 @@ def test_a_site_marked_often_comes_once_and_is_not_pushed_back(clock):
     assert len(queue) == 0
 
 
+def test_the_first_change_of_a_quiet_site_comes_soon_and_the_next_ones_wait_for_more(clock):
+    queue = SiteQueue(1.0, clock=clock)
+    queue.mark(A)
+    clock.now += 0.2
+    assert taken(queue) == A
+    queue.done(A)
+    queue.mark(A)
+    clock.now += 0.5
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(queue.take(), 0.01))
+    clock.now += 0.5
+    assert taken(queue) == A
+
+
 def test_sites_come_in_the_order_they_fell_due(clock):
     queue = SiteQueue(0, clock=clock)
     for key in (B, A, C):

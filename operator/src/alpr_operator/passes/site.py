@@ -126,23 +126,34 @@ def _worked(told: Planned, around: Around) -> Outcome:
     statuses = [(one.camera, camera_status(one, around.now)) for one in facts]
     streaming = sum(_is_true(status, "Streaming") for _, status in statuses)
     site_facts, wait_s = _site_facts(told, around, wave, facts, assignments, streaming)
-    status = site_status(site_facts, around.now)
+    own = _site_writes(told, site_status(site_facts, around.now))
+    cameras = camera_writes(told.site.key, statuses, around.now)
     writes = [
         *assignments,
         *drain_writes(told, around.settings.drain_deadline_s),
         *wave.deletions,
         *children,
-        *camera_writes(told.site.key, statuses, around.now),
+        *([*own, *cameras] if _rollout_turns(told, wave) else [*cameras, *own]),
         *_events(told, children, wave),
         *_rebalanced(told),
     ]
-    if differs(status, told.site.status):
-        writes.append(status_write(kinds.SITES, told.site.key, told.site.key.name, told.site.uid, status))
     waits = [wait_s, *_waits(told, wave)]
     if any(camera.deleting_since for camera in told.view.cameras):
         waits.append(around.settings.drain_deadline_s / 10)
     known = [wait for wait in waits if wait is not None]
     return Outcome(writes, min(known) if known else None, wave.pods_wanted, (site_facts.cameras, site_facts.assigned))
+
+
+def _site_writes(told: Planned, status: Mapping[str, Any]) -> list[Write]:
+    if not differs(status, told.site.status):
+        return []
+    return [status_write(kinds.SITES, told.site.key, told.site.key.name, told.site.uid, status)]
+
+
+def _rollout_turns(told: Planned, wave: Wave) -> bool:
+    """Whether the site's status must go first: while a new phase is not on the server, every pass asks for the pods."""
+    before = json.loads(told.site.status).get("rollout") or {}
+    return (wave.status or {}).get("phase") != before.get("phase")
 
 
 def _waits(told: Planned, wave: Wave) -> list[float]:
