@@ -10,7 +10,10 @@ import asyncio
 import random
 import time
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -32,7 +35,9 @@ CHILD_SELECTOR = f"{MANAGED_BY}={MANAGER}"
 _DENIED_FOR_S = 30.0
 _OUTDATED_AGAIN_S = 0.3
 _BARRIER_LOOK_S = 0.05
+_COUNT_AGAIN_S = 0.25
 _AUDIT_AFTER_S = 2.0
+_T = TypeVar("_T")
 _CONTENT_LANES = (Lane.ASSIGNMENT, Lane.CHILD)
 
 
@@ -103,6 +108,9 @@ class Engine:
         """Wait until the store holds everything that the server lists."""
         started = time.monotonic()
         for kind in KINDS:
+            if kind is kinds.CAMERAS:
+                await self._cameras_seen()
+                continue
             listed = await self._identities(kind)
             while not listed.items() <= self.store.identities(kind).items():
                 await asyncio.sleep(_BARRIER_LOOK_S)
@@ -112,14 +120,36 @@ class Engine:
         self.ready.set()
         log.info("listed", cameras=self.store.count(kinds.CAMERAS), cpu_s=round(time.process_time(), 1))
 
-    async def _identities(self, kind: Kind) -> dict[Pair, str]:
+    async def _cameras_seen(self) -> None:
+        """Wait until all cameras are in the store, by their number: to list them twice takes the server seconds.
+
+        Deletions meanwhile may let the number be reached too early. A camera that nobody serves may well be seen late,
+        but one that stands in an assignment would be taken for gone: such are asked for by name.
+        """
+        count = partial(self._client.count, kinds.CAMERAS)
+        while self.store.count(kinds.CAMERAS) < await self._patiently(count):  # noqa: ASYNC110 - asks the server
+            await asyncio.sleep(_COUNT_AGAIN_S)
+        known = self.store.identities(kinds.CAMERAS)
+        for pair in sorted(self.store.served() - known.keys()):
+            await self._patiently(partial(self._asked_for, pair))
+
+    async def _asked_for(self, camera: Pair) -> None:
+        try:
+            self.store.put(kinds.CAMERAS, await self._client.get(kinds.CAMERAS, *camera))
+        except NotFound:
+            return
+
+    async def _patiently(self, ask: Callable[[], Awaitable[_T]]) -> _T:
         while True:
             try:
-                found = await self._client.identities(kind, labels=selector_of(kind))
-                return {Pair(*key): uid for key, uid in found.items()}
+                return await ask()
             except ApiError as e:
-                log.warning("not_listed", kind=kind.name, error=str(e))
+                log.warning("not_answered", error=str(e))
                 await asyncio.sleep(e.retry_after_s or 1.0)
+
+    async def _identities(self, kind: Kind) -> dict[Pair, str]:
+        found = await self._patiently(partial(self._client.identities, kind, labels=selector_of(kind)))
+        return {Pair(*key): uid for key, uid in found.items()}
 
     async def _worker(self) -> None:
         while True:

@@ -109,6 +109,11 @@ class Client:
                 return found
             query["continue"] = more
 
+    async def count(self, kind: Kind) -> int:
+        """How many objects of `kind` there are; one of them alone crosses the wire."""
+        answer = await self.request("GET", kind, kind.path(), params={"limit": "1"})
+        return len(answer.get("items") or ()) + int(answer["metadata"].get("remainingItemCount") or 0)
+
     async def list(
         self, kind: Kind, namespace: str | None = None, *, labels: str | None = None, fields: str | None = None
     ) -> list[Object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -161,6 +162,14 @@ class Store:
             children=dict(self._children.get(key, {})),
             claimed_by=self._first_of_name(key),
         )
+
+    def served(self) -> set[Pair]:
+        """All cameras that stand in an assignment."""
+        return {
+            Pair(pair.namespace, camera["name"])
+            for pair, seen in self._assignments.items()
+            for camera in json.loads(seen.spec).get("cameras") or ()
+        }
 
     def secrets(self) -> set[Pair]:
         """All Secrets that cameras name."""
