@@ -59,6 +59,10 @@ bench-edge: .venv/.ready-dev ## frames a second a core against ultralytics + PP-
 bench-passes: .venv/.ready-dev ## right readings a vehicle pass, fused against single frames; about 15 minutes
 	$(BIN)/python tests/bench/passes.py
 
+.PHONY: bench-operator
+bench-operator: .venv/.ready-dev ## the operator at 1,000, 5,000 and 10,000 cameras on a real control plane; about 15 minutes
+	$(BIN)/python tests/bench/operator_ladder.py $(ARGS)
+
 .PHONY: chaos-edge
 chaos-edge: .venv/.ready-dev ## 100 seeded kill -9 of pipeline, agent and standalone; at most 40 minutes
 	$(BIN)/python tests/chaos/edge.py
