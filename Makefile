@@ -60,7 +60,7 @@ bench-passes: .venv/.ready-dev ## right readings a vehicle pass, fused against s
 	$(BIN)/python tests/bench/passes.py
 
 .PHONY: bench-operator
-bench-operator: .venv/.ready-dev ## the operator at 1,000, 5,000 and 10,000 cameras on a real control plane; about 15 minutes
+bench-operator: .venv/.ready-dev servers ## the operator at 1,000, 5,000 and 10,000 cameras on a real control plane; about 15 minutes
 	$(BIN)/python tests/bench/operator_ladder.py $(ARGS)
 
 .PHONY: chaos-edge
