@@ -160,3 +160,28 @@ def test_secrets_are_found_by_who_names_them(store):
     store.put(kinds.CAMERAS, camera(version=2, source=source))
     assert store.secrets() == {Pair("harbour", "door")}
     assert store.sites_with_secret(Pair("harbour", "door")) == {SITE}
+
+
+def test_served_cameras_are_known_before_they_are_seen(store):
+    serving = assignment(version=2)
+    serving["spec"]["cameras"] = [{"name": "gate", "epoch": 1}, {"name": "not-seen-yet", "epoch": 1}]
+    store.put(kinds.ASSIGNMENTS, serving)
+    assert store.served() - store.identities(kinds.CAMERAS).keys() == {Pair("harbour", "not-seen-yet")}
+
+
+def test_a_report_that_was_only_just_made_marks_nothing(store):
+    bare = {"metadata": report()["metadata"]}
+    assert store.put(kinds.REPORTS, bare) == NOTHING
+    assert SITE in store.put(kinds.REPORTS, report(version=2)).sites
+
+
+def test_pods_that_come_up_are_no_more_than_a_status(store):
+    meta = {"name": "d", "namespace": "harbour", "uid": "u-d", "labels": {"ovr-alpr.io/site": "harbour"}}
+    store.put(kinds.DAEMON_SETS, {"metadata": {**meta, "resourceVersion": "1", "generation": 1}, "spec": {}})
+    counted = {"currentNumberScheduled": 1, "observedGeneration": 1}
+    effect = store.put(
+        kinds.DAEMON_SETS,
+        {"metadata": {**meta, "resourceVersion": "2", "generation": 1}, "spec": {}, "status": counted},
+    )
+    assert effect.sites == {SITE}
+    assert effect.status_only
