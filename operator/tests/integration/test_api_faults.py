@@ -86,24 +86,19 @@ def test_09_what_went_while_the_watch_was_gone_and_history_forgotten_is_noticed(
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-def test_08_watches_that_freeze_while_writes_go_on_are_noticed_in_ninety_seconds(plane, tmp_path):
-    """The proxy freezes what is open, and lets new connections through: the Lease is renewed, watches are silent."""
+def test_08_watches_that_freeze_are_noticed_within_ninety_seconds(plane, tmp_path):
+    """What is open carries no byte any more and is not closed; new connections pass: a dead entry in some NAT."""
     install_operator(plane)
     objects = Objects(plane.kubeconfig)
     site = TestSite(objects, "harbour").made(nodeClasses=[{"name": "cpu", "capacityUnits": 60}])
     site.node("n0")
     with FaultProxy(plane.port) as proxy:
         kubeconfig = plane.kubeconfig_for("alpr-operator", SYSTEM, url=f"https://127.0.0.1:{proxy.port}")
-        config = {"lease": {"enabled": False}}
-        with Operated(kubeconfig, tmp_path, SYSTEM, config=config) as operator:
+        with Operated(kubeconfig, tmp_path, SYSTEM, config={"lease": {"enabled": False}}) as operator:
             operator.leading()
-            proxy.set("freeze")
+            site.until_placed(site.cameras(1, costUnits=1))
+            proxy.stall()
             site.camera("unheard", costUnits=1)
-            operator.idle()
-            proxy.set("freeze")
-            until(lambda: not site.placed(), 1, "nothing was heard")
-            proxy.cut()
-            proxy.set("pass")
             site.until_placed(["unheard"], within_s=90)
     objects.close()
 

@@ -30,6 +30,7 @@ class FaultProxy:
         self._thawed = asyncio.Event()
         self._thawed.set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._stalled: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
 
@@ -59,6 +60,10 @@ class FaultProxy:
         """Reset (RST) what is open; new connections fare as the mode says."""
         self._wait(self._cut())
 
+    def stall(self) -> None:
+        """Let no byte pass on what is open, ever again, without closing it; new connections fare as the mode says."""
+        self._wait(self._stall())
+
     def _wait(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
@@ -75,6 +80,9 @@ class FaultProxy:
     async def _cut(self) -> None:
         for writer in list(self._writers):
             _reset(writer)
+
+    async def _stall(self) -> None:
+        self._stalled |= self._writers
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Only our own end cancels this, and asyncio logs a connection's task that ends so as a failure.
@@ -96,20 +104,23 @@ class FaultProxy:
         finally:
             for one in (writer, far_writer):
                 self._writers.discard(one)
+                self._stalled.discard(one)
                 one.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while chunk := await reader.read(65536):
-                await self._held_back()
+                await self._held_back(writer)
                 writer.write(chunk)
                 await writer.drain()
-            await self._held_back()  # a frozen line carries no end either
+            await self._held_back(writer)  # a frozen line carries no end either
             writer.write_eof()
         except OSError:
             writer.transport.abort()
 
-    async def _held_back(self) -> None:
+    async def _held_back(self, writer: asyncio.StreamWriter) -> None:
+        if writer in self._stalled:
+            await asyncio.Event().wait()  # until the proxy closes
         if self._delay_s:
             await asyncio.sleep(self._delay_s)
         await self._thawed.wait()
