@@ -36,6 +36,7 @@ _DENIED_FOR_S = 30.0
 _OUTDATED_AGAIN_S = 0.3
 _BARRIER_LOOK_S = 0.05
 _COUNT_AGAIN_S = 0.25
+_CROWDED = 4
 _AUDIT_AFTER_S = 2.0
 _T = TypeVar("_T")
 _CONTENT_LANES = (Lane.ASSIGNMENT, Lane.CHILD)
@@ -85,7 +86,7 @@ class Engine:
         now = time.monotonic()
         for key in effect.sites:
             metrics.ADDS.inc()
-            self.queue.mark(key, after_s=self.queue.lazy_s if effect.status_only else None)
+            self.queue.mark(key, after_s=self._lazily() if effect.status_only else None)
             if not effect.status_only:
                 self._changed_at.setdefault(key, now)
 
@@ -239,7 +240,14 @@ class Engine:
         """Our own write needs another pass only where the site's state follows from it; of children nothing does."""
         if write.lane is not Lane.STATUS and write.kind not in CHILD_KINDS:
             for key in effect.sites:
-                self.queue.mark(key, after_s=self.queue.lazy_s)
+                self.queue.mark(key, after_s=self._lazily())
+
+    def _lazily(self) -> float:
+        """How long a site may wait for a pass over what is in no hurry, in seconds.
+
+        While assignments wait for the server, such passes would take the time that it needs, to say little.
+        """
+        return self.queue.lazy_s * (_CROWDED if self.writer.hurried else 1)
 
     def outdated(self, write: Write) -> None:
         """Another one wrote in between: look again once the watch has told."""

@@ -150,6 +150,11 @@ class Writer:
         return any((kind.plural, namespace, name, part) in self._in_flight for part in ("", "status"))
 
     @property
+    def hurried(self) -> bool:
+        """Whether more assignments wait than are sent at once."""
+        return len(self._lanes[Lane.ASSIGNMENT].sites) > _URGENT_AT_ONCE
+
+    @property
     def waiting(self) -> int:
         """Writes that have not been answered yet."""
         return sum(len(lane) for lane in self._lanes.values()) + len(self._in_flight)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from alpr_kubernetes import Object, kinds
 from alpr_operator.desired.manifests import Owner, child, covers, digest
@@ -88,7 +89,7 @@ def manifest_of(
 
 
 def _says(seen: SeenAssignment, content: Mapping[str, Any]) -> bool:
-    spec = json.loads(seen.spec)
+    spec = orjson.loads(seen.spec)
     listed = all(len(spec.get(key) or ()) == len(content[key]) for key in ("cameras", "released"))
     return listed and covers(spec, content)
 
@@ -106,7 +107,7 @@ def _camera(serving: Serving) -> dict[str, Any]:
         "uid": serving.camera.uid,
         "generation": serving.camera.generation,
         "epoch": held.epoch,
-        "config": json.loads(serving.camera.config),
+        "config": orjson.loads(serving.camera.config),
     }
     if held.since is not None:
         told["since"] = wire_time(held.since)

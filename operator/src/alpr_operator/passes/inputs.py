@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import orjson
 
 from alpr_operator.desired import EdgeClass, class_of
 from alpr_operator.plan import CameraFacts, Held, NodeFacts, Policy, Released
@@ -29,7 +30,7 @@ class KnownAssignment:
 
 def known_assignment(seen: SeenAssignment) -> KnownAssignment:
     """Read what `seen` says."""
-    spec = json.loads(seen.spec)
+    spec = orjson.loads(seen.spec)
     node_uid = spec.get("nodeUid") or ""
     cameras = spec.get("cameras") or ()
     return KnownAssignment(
@@ -56,7 +57,7 @@ def _released(node: str, one: Mapping[str, Any]) -> Released:
 
 def camera_facts(camera: SeenCamera) -> CameraFacts:
     """A camera as the planner sees it; one that goes, or cannot be read, is served nowhere."""
-    told = json.loads(camera.status)
+    told = orjson.loads(camera.status)
     return CameraFacts(
         name=camera.name,
         uid=camera.uid,
@@ -101,7 +102,7 @@ def trusted_report(view: SiteView, node: SeenNode) -> SeenReport | None:
 
 def _units(told: EdgeClass, report: SeenReport | None) -> int:
     if told.measured and report is not None:
-        capacity = json.loads(report.status).get("capacity") or {}
+        capacity = orjson.loads(report.status).get("capacity") or {}
         if capacity.get("source") == "bench":  # before that the agent only guesses, and the class knows better
             return int(capacity["units"])
     return told.units

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from alpr_kubernetes import kinds
 from alpr_operator.desired import overlapping
@@ -97,7 +98,7 @@ def _taken(view: SiteView) -> tuple[str, str]:
 
 
 def _only_status(view: SiteView, site: SeenSite, around: Around, stalled: tuple[str, str] | None) -> list[Write]:
-    before = json.loads(site.status)
+    before = orjson.loads(site.status)
     counted = before.get("cameras") or {}
     facts = SiteFacts(
         site=site,
@@ -152,7 +153,7 @@ def _site_writes(told: Planned, status: Mapping[str, Any]) -> list[Write]:
 
 def _rollout_turns(told: Planned, wave: Wave) -> bool:
     """Whether the site's status must go first: while a new phase is not on the server, every pass asks for the pods."""
-    before = json.loads(told.site.status).get("rollout") or {}
+    before = orjson.loads(told.site.status).get("rollout") or {}
     return (wave.status or {}).get("phase") != before.get("phase")
 
 

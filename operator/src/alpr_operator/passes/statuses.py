@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+import orjson
 
 from alpr_kubernetes import Kind, Object, kinds
 from alpr_operator.credentials import Secret
@@ -46,7 +47,7 @@ def _facts(
         camera=camera,
         held=held,
         unplaced=unplaced,
-        left_lost=_lost(told, json.loads(camera.status).get("nodeName")),
+        left_lost=_lost(told, orjson.loads(camera.status).get("nodeName")),
         node_ready=bool(node and node.seen.ready),
         reported=reports.get(held.node, {}).get(camera.name) if held else None,
         has_report=bool(node and node.report),
@@ -116,7 +117,7 @@ _WORTH_AN_EVENT = ("Assigned", "CredentialsValid")
 
 def _turned(site: SiteKey, camera: SeenCamera, status: Mapping[str, Any], now: datetime) -> list[Write]:
     """Events for conditions that have turned False; a camera's first assignment is worth none."""
-    writes, seen = [], json.loads(camera.status)
+    writes, seen = [], orjson.loads(camera.status)
     for told in status["conditions"]:
         before = seen_condition(seen, told["type"])
         if told["type"] in _WORTH_AN_EVENT and told["status"] == "False" and before.get("status") != "False":
@@ -168,4 +169,4 @@ def event_write(site: SiteKey, about: Mapping[str, str], kind: str, reason: str,
 
 def models_reported(status: bytes) -> dict[str, Any]:
     """The models that a report says its node runs."""
-    return dict(json.loads(status).get("appliedModels") or {})
+    return dict(orjson.loads(status).get("appliedModels") or {})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
+import orjson
 from pydantic import ValidationError
 
 from alpr_kubernetes import Object, kinds
@@ -112,7 +113,7 @@ def _state(told: Planned) -> RolloutStatus:
 
 
 def _before(told: Planned) -> Mapping[str, Any] | None:
-    before: Mapping[str, Any] | None = json.loads(told.site.status).get("rollout")
+    before: Mapping[str, Any] | None = orjson.loads(told.site.status).get("rollout")
     return before
 
 
@@ -136,7 +137,7 @@ def _node(
 ) -> RolloutNode:
     pod = pods.get(name) if pods is not None else None
     known = told.known.get(name)
-    report = json.loads(node.report.status) if node.report else {}
+    report = orjson.loads(node.report.status) if node.report else {}
     workload = pod.workload if pod else None
     if pods is None and _has_daemon_set(told, node):
         workload = wanted.workloads[node.told.name]  # nobody needed to look: the DaemonSet's counts say so
@@ -166,7 +167,7 @@ def _running(report: Mapping[str, Any], wanted: Target, before: Target | None) -
     """Which state's models the node runs; models that a state does not name may be any."""
     applied = report.get("appliedModels") or {}
     for target in (wanted, before):
-        if target is not None and _satisfies(applied, json.loads(target.detail)["models"]):
+        if target is not None and _satisfies(applied, orjson.loads(target.detail)["models"]):
             return target.models
     return _digest_of(applied)
 
@@ -207,7 +208,7 @@ def _wave(told: Planned, step: Step, wanted: Target, state: RolloutStatus, pods:
 
 def _of_before(told: Planned, old: Target) -> dict[str, Object]:
     """DaemonSets with the images from before; their pods carry the digest that they had."""
-    images = json.loads(old.detail)["images"]
+    images = orjson.loads(old.detail)["images"]
     classes = tuple(
         replace(known, agent_image=images[known.name][0], pipeline_image=images[known.name][1])
         if known.name in images
@@ -232,7 +233,7 @@ def _models(told: Planned, node: str, target: Target) -> dict[str, Any]:
     """What the node is told of models; the digest that it had before stays named, so that it keeps that one on disk."""
     known = told.known[node].models if node in told.known else {}
     models: dict[str, Any] = {}
-    for role, ref in json.loads(target.detail)["models"].items():
+    for role, ref in orjson.loads(target.detail)["models"].items():
         before = known.get(role) or {}
         previous = before.get("digest") if before.get("digest") != ref.get("digest") else before.get("previousDigest")
         models[role] = {**ref, **({"previousDigest": previous} if previous else {})}

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Literal
 
+import orjson
+
 from alpr_schemas.resources import ReportedGates, RolloutStatus
 
 Side = Literal["new", "old"]
@@ -39,7 +41,7 @@ class Target:
     def unpack(cls, packed: str | None) -> Target | None:
         """The inverse of `pack`; None for what is no packed target."""
         try:
-            told = json.loads(packed or "")
+            told = orjson.loads(packed or "")
             return cls(told["digest"], told["workloads"], told["models"], told["detail"])
         except (ValueError, TypeError, KeyError):
             return None

@@ -5,11 +5,12 @@ It holds no number that ticks: two passes over equal facts give equal bytes, and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+import orjson
 
 from alpr_operator.plan import Held
 from alpr_operator.status.conditions import State, Told, conditions, seen_condition
@@ -61,7 +62,7 @@ class CameraFacts:
 
 def camera_status(facts: CameraFacts, now: datetime) -> dict[str, Any]:
     """The whole status; None stands for a field that shall not be there."""
-    before = json.loads(facts.camera.status)
+    before = orjson.loads(facts.camera.status)
     assigned, streaming = _assigned(facts, before), _streaming(facts)
     credential = _credential(facts)
     told = [assigned, streaming, *([credential] if credential else []), _ready(facts, assigned, streaming, credential)]
@@ -129,4 +130,4 @@ def _ready(facts: CameraFacts, assigned: Told, streaming: Told, credential: Told
 
 def reported_cameras(status: bytes) -> Mapping[str, tuple[str, str]]:
     """(state, reason) of each camera in a report's status."""
-    return {one["name"]: (one["state"], one.get("reason", "")) for one in json.loads(status).get("cameras") or ()}
+    return {one["name"]: (one["state"], one.get("reason", "")) for one in orjson.loads(status).get("cameras") or ()}

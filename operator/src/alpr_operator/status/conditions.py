@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+
+import orjson
 
 from alpr_operator.desired.assignments import wire_time
 from alpr_operator.store.objects import canonical
@@ -60,7 +61,7 @@ def differs(status: Mapping[str, Any], before: bytes) -> bool:
     """Whether `status` says anything that the server does not say already; others' conditions do not count."""
     if canonical(on_the_wire(status)) == before:
         return False
-    seen = json.loads(before)
+    seen = orjson.loads(before)
     wanted = {key: value for key, value in status.items() if key != "conditions"}  # None: shall not be there
     if any(canonical(seen.get(key)) != canonical(value) for key, value in wanted.items()):
         return True

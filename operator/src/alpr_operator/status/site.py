@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from alpr_operator.status.conditions import Told, conditions
 from alpr_operator.store.objects import SeenSite
@@ -84,7 +85,7 @@ def site_status(facts: SiteFacts, now: datetime) -> dict[str, Any]:
         "units": {"total": sum(node.units for node in facts.nodes), "used": sum(node.used for node in facts.nodes)},
         "rollout": facts.rollout,
         "assignmentRevision": facts.revision,
-        "conditions": conditions(told, json.loads(facts.site.status), now),
+        "conditions": conditions(told, orjson.loads(facts.site.status), now),
     }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+
+import orjson
 
 from alpr_kubernetes import Kind, Object
 from alpr_schemas.resources import SiteSpec
@@ -39,7 +40,7 @@ class Pair(NamedTuple):
 
 def canonical(value: Any) -> bytes:
     """`value` as JSON that is equal for equal values."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 @dataclass(slots=True, frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
+
+import orjson
 
 from alpr_kubernetes import Kind, Object, kinds
 from alpr_operator.store import reading
@@ -168,7 +169,7 @@ class Store:
         return {
             Pair(pair.namespace, camera["name"])
             for pair, seen in self._assignments.items()
-            for camera in json.loads(seen.spec).get("cameras") or ()
+            for camera in orjson.loads(seen.spec).get("cameras") or ()
         }
 
     def secrets(self) -> set[Pair]:
