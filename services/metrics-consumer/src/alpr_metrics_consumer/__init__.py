@@ -1,0 +1,1 @@
+"""Figures of the hosts, out of Kafka, for Prometheus."""
