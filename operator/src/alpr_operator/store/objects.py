@@ -40,7 +40,8 @@ class Pair(NamedTuple):
 
 def canonical(value: Any) -> bytes:
     """`value` as JSON that is equal for equal values."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    # A copy: orjson's own bytes keep the kilobyte that they were written in, tens of megabytes over a fleet.
+    return bytes(memoryview(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)))
 
 
 @dataclass(slots=True, frozen=True)
