@@ -13,6 +13,8 @@ _TWINS = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТУХІØ
 
 _FOLDED = str.maketrans("OQDIZSGB", "00012568")
 
+_ASCII_MARKS = {code: None for code in range(128) if chr(code) not in ALPHABET}
+
 _SAME_SHAPE = ("", "<wide>", "<narrow>", "<font>")
 """Compatibility forms that are the letter itself; others (º, ², ①) are marks beside the text."""
 
@@ -22,6 +24,8 @@ def normalize(text: str) -> str:
 
     Full-width forms, accents and letters with a Latin twin become that letter; all else falls away. May be empty.
     """
+    if text.isascii():  # nearly all: no letter has other forms to look for
+        return text.upper().translate(_ASCII_MARKS)
     plain = "".join(_same_shape(character) for character in text)
     decomposed = unicodedata.normalize("NFD", plain.upper())
     return "".join(c for c in decomposed.translate(_TWINS) if c in ALPHABET)

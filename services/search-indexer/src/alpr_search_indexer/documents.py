@@ -1,0 +1,153 @@
+"""Events and rows of the database as documents, and documents as lines of `_bulk`: pure.
+
+An event that came by Kafka and the row that the storage consumer made of it give the same bytes, but for `indexed_at`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from alpr_plates.text import fold
+from alpr_search_indexer.errors import Unfit
+from alpr_search_indexer.indices import Month
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(minutes=5)
+"""A clock may be this much ahead of ours."""
+_LONGEST_NAME = 512  # bytes of a keyword: far above every limit of the contract, far below the engine's 32,766
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One document on its way: `data` is its action and source, as `_bulk` takes them.
+
+    Attributes:
+        month: where it belongs.
+        version: the event's revision.
+    """
+
+    event_id: str
+    month: Month
+    version: int
+    captured_at: datetime
+    data: bytes
+
+
+def of_event(event: Mapping[str, Any], now: datetime) -> Document:
+    """The document of a decoded `PlateEvent`. Raises Unfit for ids and times that no index should hold."""
+    document = {name: event[name] for name in _SAME}
+    document["event_id"] = _identifier(event["event_id"])
+    document["captured_at"] = _captured(event["captured_at"], now)
+    document["plate"] = {**event["plate"], "folded": fold(event["plate"]["normalized_text"])}
+    document["extras"] = event["extras"] or _NO_EXTRAS
+    for name in ("first_seen_at", "last_seen_at"):
+        document[name] = _moment(name, event[name])
+    document["indexed_at"] = now
+    return document
+
+
+_SAME = (
+    "camera_id", "track_id", "vehicle", "images", "latency_ms", "node", "revision", "candidates", "reads", "box",
+    "resumed", "source_epoch", "agent_id", "boot_id", "seq", "detector_digest", "reader_digest",
+)  # fmt: skip
+_NO_EXTRAS = {"roi": None, "direction": None, "quality_score": None, "frame_number": None}
+
+
+ROW_COLUMNS = (
+    "event_id", "captured_at", "camera_id", "track_id", "plate_text", "plate_normalized_text", "plate_confidence",
+    "plate_region", "vehicle_type", "vehicle_make", "vehicle_model", "vehicle_color", "plate_image_url",
+    "vehicle_image_url", "frame_image_url", "latency_ms", "quality_score", "frame_number", "site_id", "host_id", "roi",
+    "direction", "revision", "plate_folded", "candidates", "reads", "box", "first_seen_at", "last_seen_at", "resumed",
+    "source_epoch", "agent_id", "boot_id", "seq", "detector_digest", "reader_digest",
+)  # fmt: skip
+"""The columns of `plate_events` that `of_row` reads, in its order; `candidates` as text."""
+
+
+def of_row(row: Sequence[Any], now: datetime) -> Document:
+    """The document of a row of ROW_COLUMNS: the same that `of_event` made of the event."""
+    (
+        event_id, captured_at, camera_id, track_id, text, normalized, confidence, region, kind, make, model, color,
+        plate_url, vehicle_url, frame_url, latency_ms, quality, frame, site, host, roi, direction, revision, folded,
+        candidates, reads, box, first_seen, last_seen, resumed, epoch, agent, boot, seq, detector, reader,
+    ) = row  # fmt: skip
+    return {
+        "camera_id": camera_id,
+        "track_id": track_id,
+        "vehicle": {"type": kind, "make": make, "model": model, "color": color},
+        "images": {"plate_url": plate_url, "vehicle_url": vehicle_url, "frame_url": frame_url},
+        "latency_ms": latency_ms,
+        "node": {"site": site, "host": host},
+        "revision": revision,
+        "candidates": orjson.loads(candidates),
+        "reads": reads,
+        "box": dict(zip(("x1", "y1", "x2", "y2"), box, strict=True)) if box else None,
+        "resumed": resumed,
+        "source_epoch": epoch,
+        "agent_id": agent,
+        "boot_id": boot,
+        "seq": seq,
+        "detector_digest": detector,
+        "reader_digest": reader,
+        "event_id": str(event_id),
+        "captured_at": captured_at,
+        "plate": {
+            "text": text, "normalized_text": normalized, "confidence": confidence, "region": region, "folded": folded,
+        },
+        "extras": {"roi": roi, "direction": direction, "quality_score": quality, "frame_number": frame},
+        "first_seen_at": first_seen,
+        "last_seen_at": last_seen,
+        "indexed_at": now,
+    }  # fmt: skip
+
+
+def line(document: Document, written: Callable[[Month], str]) -> Line:
+    """`document` as action and source for the alias that `written` gives its month. Raises Unfit for broken text."""
+    captured_at = document["captured_at"]
+    month = Month(captured_at.year, captured_at.month)
+    event_id, version = document["event_id"], document["revision"]
+    try:
+        data = b"%b%b\n" % (action(written(month), event_id, version), orjson.dumps(document))
+    except TypeError as e:  # orjson's word for text that is no Unicode, and for numbers beyond 64 bits
+        raise Unfit("event: a text that is no Unicode or a number beyond 64 bits") from e
+    return Line(event_id, month, version, captured_at, data)
+
+
+def action(alias: str, event_id: str, version: int) -> bytes:
+    """The line before a document: what is there in the same or a newer revision stays as it is."""
+    return (
+        f'{{"index":{{"_index":"{alias}","_id":"{event_id}","version":{version},"version_type":"external"}}}}\n'
+    ).encode()
+
+
+def _identifier(text: Any) -> str:
+    try:
+        return str(UUID(text))
+    except (ValueError, AttributeError, TypeError) as e:
+        raise Unfit("event_id: no UUID") from e
+
+
+def _captured(text: Any, now: datetime) -> datetime:
+    moment = _moment("captured_at", text)
+    if moment is None or not EARLIEST <= moment <= now + AHEAD:
+        raise Unfit("captured_at: before the year 2000 or more than 5 minutes ahead; is the agent's clock right?")
+    return moment
+
+
+def _moment(name: str, text: Any) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise Unfit(f"{name}: a time needs its offset, as in 2026-01-02T03:04:05.000000+00:00")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError, TypeError) as e:
+        raise Unfit(f"{name}: no time as ISO 8601 writes it") from e

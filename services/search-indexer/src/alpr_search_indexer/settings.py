@@ -1,0 +1,95 @@
+"""All the search indexer can be told: read once in `main`, then handed down. Variables keep the old system's names."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, Field, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class OpenSearchSettings(BaseSettings):
+    """Where the search engine is, and how it is filled.
+
+    Attributes:
+        bulk_size: documents a request.
+        threads: requests at a time.
+        keep: months that ended longer ago are deleted; None keeps all.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OPENSEARCH_", frozen=True, populate_by_name=True, extra="ignore")
+
+    hosts: Annotated[tuple[str, ...], NoDecode] = ("http://localhost:9200",)
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    compress: bool = False
+    timeout: timedelta = timedelta(seconds=30)
+    index_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")] = "alpr-events"
+    bulk_size: PositiveInt = 1000
+    threads: Annotated[int, Field(ge=1, le=16)] = 2
+    shards: PositiveInt = 1
+    replicas: Annotated[int, Field(ge=0, le=10)] = 0
+    refresh: str = "1s"
+    keep: timedelta | None = timedelta(days=90)
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _listed(cls, told: Any) -> Any:
+        return tuple(host.strip() for host in told.split(",")) if isinstance(told, str) else told
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_file(cls, told: Any) -> Any:
+        if isinstance(told, dict) and told.get("password_file") and not told.get("password"):
+            return {**told, "password": Path(told["password_file"]).read_text(encoding="utf-8").strip()}
+        return told
+
+
+class DatabaseSettings(BaseSettings):
+    """The database, asked by a role that may only read."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+
+    url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("url", "ALPR_READER_DATABASE_URL", "ALPR_DATABASE_URL")
+    )
+    host: str = Field("localhost", validation_alias=AliasChoices("host", "DB_HOST"))
+    port: int = Field(5432, validation_alias=AliasChoices("port", "DB_PORT"))
+    name: str = Field("alpr_db", validation_alias=AliasChoices("name", "DB_NAME"))
+    user: str = Field("alpr", validation_alias=AliasChoices("user", "DB_USER"))
+    password: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("password", "DB_PASSWORD"))
+
+    def dsn(self) -> str:
+        """The address for the driver, password and all: hand it on, never log it."""
+        if self.url is not None:
+            return self.url.get_secret_value()
+        from psycopg.conninfo import make_conninfo
+
+        return make_conninfo(
+            host=self.host, port=self.port, dbname=self.name, user=self.user, password=self.password.get_secret_value()
+        )
+
+
+class ReconcileSettings(BaseSettings):
+    """How often database, index and pictures are compared, and how far back.
+
+    Attributes:
+        every: zero switches it off.
+        window: back from now; also hours of older events that were stored within it.
+        settle: younger rows are still on their way.
+        images_url: the object store, as file:///… or s3://…; None leaves pictures alone.
+        pictures: keys asked for a pass.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RECONCILE_", frozen=True, extra="ignore", populate_by_name=True)
+
+    every: timedelta = timedelta(minutes=5)
+    window: timedelta = timedelta(hours=24)
+    settle: timedelta = timedelta(minutes=2)
+    images_url: SecretStr | None = Field(None, validation_alias=AliasChoices("images_url", "ALPR_IMAGES_URL"))
+    pictures: PositiveInt = 2000
+    picture_grace: timedelta = timedelta(hours=1)
