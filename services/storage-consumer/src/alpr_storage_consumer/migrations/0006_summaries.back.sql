@@ -1,0 +1,2 @@
+DROP VIEW plate_events_daily;
+DROP VIEW plate_events_hourly;

@@ -1,0 +1,2 @@
+DROP MATERIALIZED VIEW plate_events_daily;
+DROP MATERIALIZED VIEW plate_events_hourly;

@@ -1,0 +1,2 @@
+-- Plain PostgreSQL has no columnstore: on TimescaleDB this migration sets it up.
+SELECT;

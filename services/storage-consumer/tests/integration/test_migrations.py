@@ -1,0 +1,91 @@
+"""Migrations on a real PostgreSQL: forward, back and forward again, with rows in the tables."""
+
+import psycopg
+import pytest
+
+from alpr_storage_consumer.migrate import engine_of, go_back, migrate, names
+
+pytestmark = pytest.mark.integration
+
+OLD_COLUMNS = {
+    "event_id": "uuid", "captured_at": "timestamp with time zone", "camera_id": "character varying",
+    "track_id": "character varying", "plate_text": "character varying", "plate_normalized_text": "character varying",
+    "plate_confidence": "double precision", "plate_region": "character varying", "vehicle_type": "character varying",
+    "vehicle_make": "character varying", "vehicle_model": "character varying", "vehicle_color": "character varying",
+    "plate_image_url": "text", "vehicle_image_url": "text", "frame_image_url": "text", "latency_ms": "integer",
+    "quality_score": "double precision", "frame_number": "integer", "site_id": "character varying",
+    "host_id": "character varying", "roi": "character varying", "direction": "character varying",
+    "created_at": "timestamp with time zone",
+}  # fmt: skip
+
+
+def columns_of(connection, table):
+    rows = connection.execute(
+        "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = %s", (table,)
+    )
+    return dict(rows.fetchall())
+
+
+def relations_of(connection):
+    rows = connection.execute(
+        "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind <> 'i'"
+    )
+    return {row for row in rows if row[0] not in {"migrations", "database_engine"}}
+
+
+def test_the_old_columns_stay_readable(database):
+    with psycopg.connect(database) as connection:
+        found = columns_of(connection, "plate_events")
+    assert {name: found.get(name) for name in OLD_COLUMNS} == OLD_COLUMNS
+
+
+def test_every_step_can_be_undone_and_done_again(database):
+    assert migrate(database) == []
+    for to in [*reversed(names()[:-1]), None]:
+        assert len(go_back(database, to)) == 1
+    with psycopg.connect(database) as connection:
+        left = {name for name, _ in relations_of(connection)}
+    assert not left
+    assert migrate(database) == names()
+
+
+def test_figures_of_before_the_months_are_kept_both_ways(database):
+    go_back(database, "0004_delivery")
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO metric_events SELECT gen_random_uuid(), now(), 'h', NULL, 'FPS', 'fps', n, 'fps', '{}'"
+            " FROM generate_series(1, 3) AS n"
+        )
+    migrate(database)
+    for step in (lambda: None, lambda: go_back(database, "0004_delivery"), lambda: migrate(database)):
+        step()
+        with psycopg.connect(database) as connection:
+            assert connection.execute("SELECT sum(value) FROM metric_events").fetchone() == (6,)
+
+
+def test_a_database_of_before_the_note_is_plain(database):
+    with psycopg.connect(database) as connection:
+        assert engine_of(connection) == "postgres"
+        connection.execute("DROP TABLE database_engine")
+        connection.commit()
+        assert migrate(database, engine="timescale") == []
+        assert engine_of(connection) == "postgres"
+
+
+def test_hours_and_days_add_up(database):
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO plate_events (event_id, captured_at, camera_id, track_id, plate_text, plate_normalized_text,"
+            " plate_confidence, plate_folded, site_id, latency_ms) SELECT gen_random_uuid(),"
+            " '2026-03-01T00:30:00Z'::timestamptz + n * interval '20 minutes', 'c' || n % 2, 't', 'A', 'A', 0.5, 'A', 's', n"
+            " FROM generate_series(0, 99) AS n"
+        )
+        hours = connection.execute(
+            "SELECT sum(readings), sum(confidence_sum), max(latency_ms_max), count(*) FROM plate_events_hourly"
+        ).fetchone()
+        days = connection.execute(
+            "SELECT bucket::text, camera_id, readings FROM plate_events_daily ORDER BY 1, 2"
+        ).fetchall()
+    assert hours == (100, 50.0, 99, 68)
+    assert sum(readings for _, _, readings in days) == 100
+    assert [camera for _, camera, _ in days] == ["c0", "c1", "c0", "c1"]
