@@ -5,7 +5,7 @@ ALTER TABLE dead_letters
     -- plain: Avro without a frame, from an outbox; record: bytes as they were in Kafka; text: an old producer kept
     -- only text; envelope: the dead letter itself could not be read, and lies here whole.
     ADD COLUMN form text NOT NULL DEFAULT 'plain' CHECK (form IN ('plain', 'record', 'text', 'envelope')),
-    ADD COLUMN consumer text NOT NULL DEFAULT 'alpr-storage-consumer',
+    ADD COLUMN consumer text NOT NULL DEFAULT 'storage',
     ADD COLUMN kind text NOT NULL DEFAULT 'UNKNOWN',
     ADD COLUMN fingerprint text NOT NULL DEFAULT '',
     ADD COLUMN original_partition integer,
