@@ -22,8 +22,23 @@ def image_key(site: str, captured_at: datetime, event_id: str, kind: Kind) -> st
     return f"{site}/{day}/{UUID(event_id)}/{kind}.jpg"
 
 
+_PREFIX = re.compile(rf"{_SITE.pattern}/(\d{{4}}/(\d{{2}}/(\d{{2}}/)?)?)?")
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` can be the key of a picture of ours."""
+    return bool(_KEY.fullmatch(text)) and ".." not in text
+
+
+def check_prefix(prefix: str) -> str:
+    """`prefix`, if it begins keys: a site, then a year, a month, a day, each with its slash. Raises BadKey."""
+    if not _PREFIX.fullmatch(prefix) or ".." in prefix:
+        raise BadKey("no beginning of a picture's key")
+    return prefix
+
+
 def check_key(key: str) -> str:
     """`key`, if it can be one of ours. Raises BadKey."""
-    if not _KEY.fullmatch(key) or ".." in key:
+    if not is_key(key):
         raise BadKey("no key of a picture")
     return key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -13,7 +14,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 
 from alpr_images.errors import Unavailable
-from alpr_images.keys import check_key
+from alpr_images.keys import check_key, check_prefix, is_key
 
 
 def open_image_store(url: str, **options: Any) -> ImageStore:
@@ -79,6 +80,14 @@ class ImageStore:
         except (BaseError, OSError) as e:
             raise Unavailable(f"image store: {type(e).__name__}") from e
         return True
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys of pictures below `prefix`, as `site/2026/11/23/`; asked for as wanted. Raises Unavailable."""
+        try:
+            for found in obstore.list(self._store, check_prefix(prefix), chunk_size=1000):
+                yield from (str(thing["path"]) for thing in found if is_key(str(thing["path"])))
+        except (BaseError, OSError) as e:
+            raise Unavailable(f"image store: {type(e).__name__}") from e
 
 
 def _sync(path: Path) -> None:

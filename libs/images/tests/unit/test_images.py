@@ -85,3 +85,19 @@ def test_a_store_that_cannot_write_says_unavailable(store, folder):
     (folder / "north").write_text("in the way")
     with pytest.raises(Unavailable):
         store.put_if_absent(KEY, b"x")
+
+
+def test_the_pictures_of_a_day_are_listed_and_nothing_else(store, folder):
+    other = image_key("north", NOON + timedelta(days=1), ID, "plate")
+    for key in (KEY, other):
+        store.put_if_absent(key, b"jpeg")
+    (folder / KEY).with_suffix(".part").write_bytes(b"torn")
+    assert list(store.keys("north/2026/01/02/")) == [KEY]
+    assert set(store.keys("north/")) == {KEY, other}
+    assert list(store.keys("south/2026/01/02/")) == []
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "north", "../", "north/../", "north/2026/1/", "NORTH/"])
+def test_what_begins_no_key_lists_nothing(store, prefix):
+    with pytest.raises(BadKey):
+        next(store.keys(prefix))

@@ -33,7 +33,7 @@ def counts(engine: SearchEngine, alias: str, since: datetime, until: datetime) -
 def present(engine: SearchEngine, alias: str, ids: Sequence[str]) -> set[str]:
     """Those of `ids` that documents of `alias` have."""
     held: set[str] = set()
-    if engine.find("HEAD", f"/_alias/{alias}") is None:
+    if not engine.find("HEAD", f"/_alias/{alias}"):
         return held
     for at in range(0, len(ids), _IDS):
         query = {"query": {"ids": {"values": ids[at : at + _IDS]}}, "size": _IDS, "_source": False}

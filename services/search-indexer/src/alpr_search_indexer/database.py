@@ -93,16 +93,15 @@ class Database:
             _PICTURES if after is None else _PICTURES_AFTER, _given(since, until, after) | {"limit": limit}
         )
 
-    def known_keys(self, keys: Sequence[tuple[UUID, datetime]]) -> set[UUID]:
-        """Which of these events (id, day of capture) are stored."""
-        if not keys:
-            return set()
-        found = self._rows(
-            "SELECT event_id FROM plate_events WHERE event_id = ANY(%(ids)s)"
-            " AND captured_at >= %(first)s AND captured_at < %(last)s",
-            {"ids": [k for k, _ in keys], "first": min(d for _, d in keys), "last": max(d for _, d in keys)},
-        )
-        return {row[0] for row in found}
+    def known(self, events: Sequence[UUID]) -> set[UUID]:
+        """Those of `events` that are stored."""
+        query = "SELECT event_id FROM plate_events WHERE event_id = ANY(%(ids)s)"
+        return {row[0] for row in self._rows(query, {"ids": list(events)})} if events else set()
+
+    def sites(self, since: datetime) -> list[str]:
+        """Sites with events captured since then, sorted."""
+        query = "SELECT DISTINCT site_id FROM plate_events WHERE captured_at >= %(since)s AND site_id <> '' ORDER BY 1"
+        return [row[0] for row in self._rows(query, {"since": since})]
 
     def alone(self) -> bool:
         """Whether this session is the one that reconciles; it stays so until it is closed."""
