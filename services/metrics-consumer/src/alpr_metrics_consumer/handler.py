@@ -47,11 +47,16 @@ class MetricsHandler:
                 refused.append(Refused(record, DeadLetterKind.BUSINESS_LOGIC, "timestamp: no UTC date can hold it"))
         return Prepared(samples, len(records), refused)
 
-    def claim(self, places: Sequence[Place]) -> dict[Place, int]:
+    def claim(self, places: Sequence[Place]) -> dict[Place, int]:  # noqa: ARG002 - the seam's
         """Nothing to fence: Kafka keeps the offsets."""
         return {}
 
-    def write(self, prepared: Prepared[list[Sample]], next_offsets: Mapping[Place, int], bury: Bury) -> None:
+    def write(
+        self,
+        prepared: Prepared[list[Sample]],
+        next_offsets: Mapping[Place, int],  # noqa: ARG002 - the seam's
+        bury: Bury,
+    ) -> None:
         """Bury what was refused, then show the rest."""
         bury(prepared.refused)
         now = self.now()
@@ -73,5 +78,8 @@ def read_sample(decoded: Mapping[str, Any]) -> Sample:
 
 
 def _fields_of(error: ValidationError) -> str:
-    """Which fields are wrong and why, without their values."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+    """Which fields are wrong and why, without their values: those of our own checks stand in their messages."""
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc']))}: {'not a valid value' if e['type'] == 'value_error' else e['msg']}"
+        for e in error.errors(include_input=False)
+    )
