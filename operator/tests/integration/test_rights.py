@@ -110,8 +110,9 @@ def two_agents(control_plane, operator, site):
     for node in nodes:
         site.node(node)
     account = f"alpr-edge-{site.name}"
-    where = (kinds.SERVICE_ACCOUNTS, site.namespace, account)
-    site.until(lambda: site.objects.get(*where) is not None, 20, "the agents' account")
+    asked = ["auth", "can-i", "patch", "edgereports.ovr-alpr.io", "-n", site.namespace]
+    asked.append(f"--as=system:serviceaccount:{site.namespace}:{account}")
+    site.until(lambda: answered(control_plane, asked) == "yes", 30, "the agents' account and its rights")
     site.until(lambda: site.assignments().keys() == set(nodes), 20, "assignments")
     agents = {}
     for node in nodes:
@@ -149,11 +150,15 @@ def test_14_what_an_agent_may(two_agents, control_plane, site, verb, resource):
     plural, _, part = resource.partition("/")
     asked = ["auth", "can-i", verb, f"{plural}{group}", *([f"--subresource={part}"] if part else [])]
     user = f"--as=system:serviceaccount:{site.namespace}:alpr-edge-{site.name}"
+    assert answered(control_plane, [*asked, "-n", site.namespace, user]) == MAY[verb, resource]
+
+
+def answered(control_plane, asked):
+    """What `kubectl auth can-i` says."""
     try:
-        said = control_plane.kubectl(*asked, "-n", site.namespace, user).split()[0]
+        return control_plane.kubectl(*asked).split()[0]
     except Exception as e:  # noqa: BLE001 - kubectl ends with 1 where the answer is no
-        said = str(getattr(e, "output", "")).split()[0]
-    assert said == MAY[verb, resource]
+        return str(getattr(e, "output", "")).split()[0]
 
 
 def test_14_an_agent_writes_its_own_node_s_report_and_no_other(two_agents, site):

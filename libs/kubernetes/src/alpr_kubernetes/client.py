@@ -66,7 +66,9 @@ class Client:
         connector = aiohttp.TCPConnector(
             ssl=self.connection.ssl_context() or True, limit=0, keepalive_timeout=60, enable_cleanup_closed=False
         )
-        self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_chunk_sent.append(self._before_bytes)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, trace_configs=[tracing])
         return self
 
     async def __aexit__(
@@ -183,6 +185,14 @@ class Client:
         answer: Object = json.loads(content)
         return answer
 
+    async def _before_bytes(self, _: object, __: object, sent: aiohttp.TraceRequestChunkSentParams) -> None:
+        """Ask the guard once more, when the bytes are about to leave.
+
+        A process that is stopped between the first question and this moment would else write after it goes on.
+        """
+        if sent.method != "GET" and self._guard is not None:
+            self._guard()
+
     async def _sent(
         self,
         method: str,
@@ -201,6 +211,8 @@ class Client:
                 status = answer.status
                 return status, content, answer.headers.get("Retry-After")
         except (aiohttp.ClientError, TimeoutError, OSError) as e:
+            if method != "GET" and self._guard is not None:
+                self._guard()  # the guard's own refusal comes as an error of the connection
             raise Unavailable(0, "NoAnswer", f"no answer from the API server ({type(e).__name__})") from e
         finally:
             if self._observer is not None:
