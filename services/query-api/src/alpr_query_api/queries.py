@@ -88,7 +88,8 @@ def stats() -> Query:
         " count(DISTINCT camera_id) AS active_cameras, min(captured_at) AS earliest_event,"
         " max(captured_at) AS latest_event, avg(plate_confidence) AS avg_confidence,"
         " avg(latency_ms)::float8 AS avg_latency_ms,"
-        " (SELECT count(*) FROM dead_letters) AS failed_inserts FROM plate_events"
+        " (SELECT count(*) FROM dead_letters WHERE consumer = 'storage' AND state IN ('new', 'parked'))"
+        " AS failed_inserts FROM plate_events"
     ), {}
 
 

@@ -61,7 +61,7 @@ def health(parts: Given, response: Response) -> Health:
 
 @router.get("/stats")
 def stats(parts: Given) -> StatsResponse:
-    """Figures of everything stored; `failed_inserts` are the dead letters."""
+    """Figures of everything stored; `failed_inserts` are the open dead letters of the storage."""
     row = parts.database.row(queries.stats()) or {}
     return StatsResponse.model_validate({**row, "is_connected": True, "total_inserts": row["total_events"]})
 
