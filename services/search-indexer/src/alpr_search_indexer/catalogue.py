@@ -37,10 +37,16 @@ class Catalogue:
         self.shape = shape
 
     def install(self) -> None:
-        """Put the template there, see that it is the one that counts, and teach existing indices new fields.
+        """As `install_template`; then teach existing indices new fields.
 
         Raises Misdeployed where another template wins, or an index is of another making.
         """
+        self.install_template()
+        for index, mappings in sorted(self._mappings().items()):
+            self._teach(index, mappings)
+
+    def install_template(self) -> None:
+        """Put the template there, and see that it is the one that counts. Raises Misdeployed where another wins."""
         body = template.template(
             self.names.pattern, shards=self.shape.shards, replicas=self.shape.replicas, refresh=self.shape.refresh
         )
@@ -52,8 +58,6 @@ class Catalogue:
                 f"index template {self.names.prefix}: {e}; does another of the same priority match?"
             ) from e
         self._verify()
-        for index, mappings in sorted(self._mappings().items()):
-            self._teach(index, mappings)
 
     def _verify(self) -> None:
         sample = self.names.generation(Month(2000, 1), 1)
