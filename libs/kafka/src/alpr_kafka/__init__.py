@@ -1,0 +1,1 @@
+"""Kafka as all consumers and producers of OVR-ALPR use it."""

@@ -1,0 +1,56 @@
+"""What a transport hands over, and what becomes of it where it can never succeed. Data alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class DeadLetterKind(StrEnum):
+    """Why a record is dead: the symbols of `DLQErrorType`."""
+
+    SCHEMA_VALIDATION = "SCHEMA_VALIDATION"
+    PROCESSING_FAILURE = "PROCESSING_FAILURE"
+    TIMEOUT = "TIMEOUT"
+    BUSINESS_LOGIC = "BUSINESS_LOGIC"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A partition."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record, whichever way it came.
+
+    Attributes:
+        topic: the topic whose schema it has; for a record that is tried again, its original one.
+        value: from Kafka as on the wire (framed), from an outbox Avro without a frame.
+        place: where it lies in Kafka, a retry topic's partition too; None from an outbox.
+        offset: in `place`; -1 from an outbox.
+        timestamp_ms: when the outbox took the event, as the producer says.
+        retried: how often it was replayed from the dead letters.
+    """
+
+    topic: str
+    value: bytes
+    place: Place | None = None
+    offset: int = -1
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp_ms: int = 0
+    retried: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that can never succeed as it is; `reason` is one sentence and holds no plate."""
+
+    record: Record
+    kind: DeadLetterKind
+    reason: str
