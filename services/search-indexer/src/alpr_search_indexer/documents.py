@@ -5,9 +5,11 @@ An event that came by Kafka and the row that the storage consumer made of it giv
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +22,7 @@ from alpr_search_indexer.indices import Month
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=5)
 """A clock may be this much ahead of ours."""
-_LONGEST_NAME = 512  # bytes of a keyword: far above every limit of the contract, far below the engine's 32,766
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Document = dict[str, Any]
 
@@ -43,21 +45,35 @@ class Line:
 
 def of_event(event: Mapping[str, Any], now: datetime) -> Document:
     """The document of a decoded `PlateEvent`. Raises Unfit for ids and times that no index should hold."""
-    document = {name: event[name] for name in _SAME}
-    document["event_id"] = _identifier(event["event_id"])
-    document["captured_at"] = _captured(event["captured_at"], now)
-    document["plate"] = {**event["plate"], "folded": fold(event["plate"]["normalized_text"])}
-    document["extras"] = event["extras"] or _NO_EXTRAS
-    for name in ("first_seen_at", "last_seen_at"):
-        document[name] = _moment(name, event[name])
-    document["indexed_at"] = now
-    return document
+    plate = event["plate"]
+    return {
+        "camera_id": event["camera_id"],
+        "track_id": event["track_id"],
+        "vehicle": event["vehicle"],
+        "images": event["images"],
+        "latency_ms": event["latency_ms"],
+        "node": event["node"],
+        "revision": event["revision"],
+        "candidates": event["candidates"],
+        "reads": event["reads"],
+        "box": event["box"],
+        "resumed": event["resumed"],
+        "source_epoch": event["source_epoch"],
+        "agent_id": event["agent_id"],
+        "boot_id": event["boot_id"],
+        "seq": event["seq"],
+        "detector_digest": event["detector_digest"],
+        "reader_digest": event["reader_digest"],
+        "event_id": _identifier(event["event_id"]),
+        "captured_at": _captured(event["captured_at"], now),
+        "plate": {**plate, "folded": fold(plate["normalized_text"])},
+        "extras": event["extras"] or _NO_EXTRAS,
+        "first_seen_at": _moment("first_seen_at", event["first_seen_at"]),
+        "last_seen_at": _moment("last_seen_at", event["last_seen_at"]),
+        "indexed_at": now,
+    }
 
 
-_SAME = (
-    "camera_id", "track_id", "vehicle", "images", "latency_ms", "node", "revision", "candidates", "reads", "box",
-    "resumed", "source_epoch", "agent_id", "boot_id", "seq", "detector_digest", "reader_digest",
-)  # fmt: skip
 _NO_EXTRAS = {"roi": None, "direction": None, "quality_score": None, "frame_number": None}
 
 
@@ -111,7 +127,7 @@ def of_row(row: Sequence[Any], now: datetime) -> Document:
 def line(document: Document, written: Callable[[Month], str]) -> Line:
     """`document` as action and source for the alias that `written` gives its month. Raises Unfit for broken text."""
     captured_at = document["captured_at"]
-    month = Month(captured_at.year, captured_at.month)
+    month = _month(captured_at.year, captured_at.month)
     event_id, version = document["event_id"], document["revision"]
     try:
         data = b"%b%b\n" % (action(written(month), event_id, version), orjson.dumps(document))
@@ -127,9 +143,12 @@ def action(alias: str, event_id: str, version: int) -> bytes:
     ).encode()
 
 
+_month = cache(Month)  # a batch has one or two
+
+
 def _identifier(text: Any) -> str:
     try:
-        return str(UUID(text))
+        return text if _UUID.fullmatch(text) else str(UUID(text))
     except (ValueError, AttributeError, TypeError) as e:
         raise Unfit("event_id: no UUID") from e
 
