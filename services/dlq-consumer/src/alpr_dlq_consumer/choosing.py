@@ -62,9 +62,10 @@ def chosen(command: Command) -> Command:
     def choosing(*, fingerprint: str | None, consumer: str | None, ids: tuple[int, ...], **more: Any) -> None:
         command(choice=Choice(fingerprint, consumer, ids), **more)
 
+    offered: Command = choosing
     for option in _OPTIONS:
-        choosing = option(choosing)
-    return choosing
+        offered = option(offered)
+    return offered
 
 
 def _fingerprints(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

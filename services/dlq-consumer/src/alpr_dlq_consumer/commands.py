@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import socket
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,7 +171,7 @@ def _replay(here: Home, db: psycopg.Connection, selection: Selection, rate: floa
     try:
         with (
             stop_on_signals() as stop,
-            click.progressbar(length=total, label="Replaying", file=click.get_text_stream("stderr")) as bar,
+            click.progressbar(range(total), label="Replaying", file=sys.stderr) as bar,
         ):
             return Replay(db, sender, selection, Pace(rate), actor(), stop=stop).run(bar.update)
     finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from alpr_kafka import letters
+
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "storage": ("alpr-storage-consumer",),
     "indexer": ("alpr-search-indexer", "alpr-elasticsearch-consumer"),
@@ -21,7 +23,7 @@ def short_name(group: str) -> str:
 
 def retry_topic(consumer: str) -> str | None:
     """The topic that `consumer`, by its short name, reads beside its own; None where it has none."""
-    return f"alpr.retry.{consumer}" if consumer in GROUPS else None
+    return letters.retry_topic(consumer) if consumer in GROUPS else None
 
 
 def as_label(consumer: str) -> str:

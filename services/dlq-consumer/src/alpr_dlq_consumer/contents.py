@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alpr_kafka.decoding import Decoder
-from alpr_kafka.errors import Unavailable, Undecodable
-from alpr_kafka.records import Record
-
 from alpr_dlq_consumer.letter import Form
 from alpr_dlq_consumer.queries import Kept
 from alpr_dlq_consumer.showing import HIDDEN, dumped, headers_facts, hexdump, letter_facts, masked
+from alpr_kafka.decoding import Decoder
+from alpr_kafka.errors import Unavailable, Undecodable
+from alpr_kafka.records import Record
 
 Decoders = Mapping[Form, Decoder]
 

@@ -6,17 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from alpr_kafka.decoding import Decoder
-from alpr_kafka.errors import Undecodable
-from alpr_kafka.handling import Prepared
-from alpr_kafka.records import Place, Record, Refused
-
 from alpr_dlq_consumer.letter import Letter, read_letter, unreadable_letter
 from alpr_dlq_consumer.metrics import Metrics
 from alpr_dlq_consumer.store import Store
+from alpr_kafka.decoding import Decoder
+from alpr_kafka.errors import Undecodable
+from alpr_kafka.handling import Bury, Prepared
+from alpr_kafka.records import Place, Record
 from alpr_schemas import topics
-
-Bury = Callable[[Sequence[Refused]], None]
 
 
 def _utc_now() -> datetime:

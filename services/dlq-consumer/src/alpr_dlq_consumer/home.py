@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from alpr_kafka.decoding import PlainDecoder
-
 from alpr_dlq_consumer.contents import Decoders
 from alpr_dlq_consumer.errors import Unreachable
 from alpr_dlq_consumer.letter import Form
 from alpr_dlq_consumer.local import LocalMachine, open_local
 from alpr_dlq_consumer.replay import Sender
 from alpr_dlq_consumer.settings import DatabaseSettings
+from alpr_kafka.decoding import PlainDecoder
 
 
 class Home(Protocol):

@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from alpr_dlq_consumer.consumers import short_name
 from alpr_kafka.letters import fingerprint
 from alpr_kafka.records import DeadLetterKind, Record
-
-from alpr_dlq_consumer.consumers import short_name
 
 Headers = tuple[tuple[str, bytes], ...]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import psycopg
+
 from alpr_kafka.errors import Fenced
 from alpr_kafka.records import Place
 

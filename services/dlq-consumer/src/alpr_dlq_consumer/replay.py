@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import psycopg
-from alpr_kafka.failpoints import reach
 from psycopg import sql
 from psycopg.rows import class_row
 
 from alpr_dlq_consumer.queries import SHOWN_COLUMNS, Kept, Note, Selection, note
+from alpr_kafka.failpoints import reach
 
 MAX_TRIPS = 5
 _PAGE = 100

@@ -10,8 +10,9 @@ from alpr_dlq_consumer.consumers import retry_topic
 from alpr_dlq_consumer.letter import Form
 from alpr_dlq_consumer.queries import Kept
 from alpr_dlq_consumer.replay import Outcome
+from alpr_kafka.letters import ORIGINAL_TOPIC, RETRIED
 
-ORIGINAL_TOPIC, RETRIED, LETTER = "alpr.original.topic", "alpr.retried", "alpr.dlq.id"
+LETTER = "alpr.dlq.id"
 _REPLACED = {ORIGINAL_TOPIC, RETRIED, LETTER}
 _WHY_NOT = {
     Form.PLAIN: "it was delivered on one machine, without Kafka: run alpr dlq replay there",

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import psycopg
-from alpr_kafka.errors import Misdeployed, Unavailable
-from alpr_kafka.records import Place
 
 from alpr_dlq_consumer.letter import Letter, encoded_headers
 from alpr_dlq_consumer.offsets import Offsets
 from alpr_dlq_consumer.replay import MAX_TRIPS
+from alpr_kafka.errors import Misdeployed, Unavailable
+from alpr_kafka.records import Place
 
 _INSERT = """
 INSERT INTO dead_letters (dlq_id, form, topic, payload, consumer, kind, reason, fingerprint, original_partition,

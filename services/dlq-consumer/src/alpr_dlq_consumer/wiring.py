@@ -1,8 +1,1 @@
-def open_decoder():
-    from alpr_kafka.decoding import PlainDecoder
-
-    return PlainDecoder()
-
-
-def open_producer():
-    raise NotImplementedError
+"""Opens what the service and the commands share, as the environment says."""

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from alpr_kafka.errors import Fenced, Misdeployed, Unavailable
-from alpr_kafka.records import Place, Record
 from prometheus_client import CollectorRegistry
 
 from alpr_dlq_consumer.handler import LettersHandler
 from alpr_dlq_consumer.letter import Form, Letter
 from alpr_dlq_consumer.metrics import Metrics
 from alpr_dlq_consumer.store import Store
+from alpr_kafka.errors import Fenced, Misdeployed, Unavailable
+from alpr_kafka.records import Place, Record
 from alpr_schemas import topics
 
 pytestmark = pytest.mark.integration

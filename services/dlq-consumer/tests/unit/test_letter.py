@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
-from alpr_kafka.records import Place, Record
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alpr_dlq_consumer.letter import Form, encoded_headers, identity_of, read_letter, unreadable_letter
+from alpr_kafka.records import Place, Record
 from alpr_schemas import topics
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -7,18 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alpr_kafka.decoding import Decoder
-from alpr_kafka.errors import Undecodable
-from alpr_kafka.handling import Prepared
-from alpr_kafka.records import DeadLetterKind, Place, Record, Refused
 from pydantic import ValidationError
 
+from alpr_kafka.decoding import Decoder
+from alpr_kafka.errors import Undecodable
+from alpr_kafka.handling import Bury, Prepared
+from alpr_kafka.records import DeadLetterKind, Place, Record, Refused
 from alpr_metrics_consumer.metrics import Metrics
 from alpr_metrics_consumer.series import Labels, Sample, Series, label
 from alpr_schemas import topics
 from alpr_schemas.events import MetricEvent, moment
-
-Bury = Callable[[Sequence[Refused]], None]
 
 
 @dataclass

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from alpr_kafka.decoding import PlainDecoder
-from alpr_kafka.records import DeadLetterKind, Record
 from prometheus_client import CollectorRegistry, generate_latest
 
+from alpr_kafka.decoding import PlainDecoder
+from alpr_kafka.records import DeadLetterKind, Record
 from alpr_metrics_consumer.handler import MetricsHandler, read_sample
 from alpr_metrics_consumer.metrics import HostFigures, Metrics
 from alpr_metrics_consumer.series import Bounds, Series
