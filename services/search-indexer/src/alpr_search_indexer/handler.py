@@ -15,7 +15,7 @@ from alpr_schemas import topics
 from alpr_search_indexer.documents import Line, line, of_event
 from alpr_search_indexer.errors import Misdeployed, Unavailable, Unfit
 from alpr_search_indexer.indices import Month
-from alpr_search_indexer.metrics import AVAILABLE, EVENT_AGE, OUTCOMES
+from alpr_search_indexer.metrics import AVAILABLE, EVENT_AGE, OUTCOMES, RECORDS, REFUSED
 from alpr_search_indexer.writer import Work, Writer
 
 
@@ -59,6 +59,7 @@ class IndexHandler:
 
     def prepare(self, records: Sequence[Record]) -> Prepared[Indexing]:
         """Lines of `records`; what is no event, or none that an index can hold, is refused with the reason."""
+        RECORDS.inc(len(records))
         now = self._clock()
         oldest = Month.of(now - self._keep).start if self._keep is not None else None
         lines: list[Line] = []
@@ -106,7 +107,9 @@ class IndexHandler:
             raise kit.Misdeployed(str(e)) from e
         AVAILABLE.set(1)
         reach("after_bulk")
-        bury([*prepared.refused, *_refused(work)])
+        refused = [*prepared.refused, *_refused(work)]
+        bury(refused)
+        REFUSED.inc(len(refused))
         _age(work, self._clock())
 
     def close(self) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import orjson
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import ConnectionError as NoConnection
-from opensearchpy.exceptions import NotFoundError, TransportError
+from opensearchpy.exceptions import ConnectionTimeout, NotFoundError, TransportError
 from opensearchpy.serializer import JSONSerializer
 
 from alpr_search_indexer.errors import Misdeployed, SearchError, Unavailable
+from alpr_search_indexer.metrics import TIMEOUTS
 from alpr_search_indexer.settings import OpenSearchSettings
 
 _NDJSON = {"content-type": "application/x-ndjson"}
@@ -101,6 +102,8 @@ class _Json(JSONSerializer):
 
 
 def _ours(error: TransportError) -> SearchError:
+    if isinstance(error, ConnectionTimeout):
+        TIMEOUTS.inc()
     if isinstance(error, NoConnection) or not isinstance(error.status_code, int):
         return Unavailable(f"OpenSearch: {type(error).__name__}; is OPENSEARCH_HOSTS right, and is it up?")
     if error.status_code in _COME_AGAIN:
