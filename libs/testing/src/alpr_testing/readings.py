@@ -42,14 +42,14 @@ def reading(number: int, plate: str = "AB12CDE", *, at: datetime | None = None, 
 
 def store_all(dsn: str, events: Sequence[PlateEvent]) -> None:
     """Store `events` as the storage consumer does."""
-    from alpr_storage_consumer.handler import Record
-    from alpr_storage_consumer.store import Store
+    from alpr_kafka.records import Record
+    from alpr_storage_consumer.handler import DirectHandler
 
-    store = Store(dsn)
+    handler = DirectHandler(dsn)
     try:
-        store.write([Record(codec.topic_of(event), codec.encode(event)) for event in events])
+        handler.store([Record(codec.topic_of(event), codec.encode(event)) for event in events])
     finally:
-        store.close()
+        handler.close()
 
 
 def picture(text: str, size: tuple[int, int] = (240, 60)) -> bytes:

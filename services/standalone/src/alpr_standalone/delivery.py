@@ -17,9 +17,9 @@ from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.outbox.reader import OutboxRow
 from alpr_images import ImageStore, open_image_store
 from alpr_images.errors import Unavailable as StoreUnavailable
-from alpr_storage_consumer.errors import Unavailable
-from alpr_storage_consumer.handler import Record
-from alpr_storage_consumer.store import Store
+from alpr_kafka.errors import Unavailable
+from alpr_kafka.records import Record
+from alpr_storage_consumer.handler import DirectHandler
 from alpr_telemetry import configure
 
 
@@ -32,16 +32,21 @@ class DeliverySettings(BaseSettings):
     images_url: str
 
 
+def open_handler(dsn: str) -> DirectHandler:
+    """The fleet's storage handler, for records of an outbox; it connects when it is needed."""
+    return DirectHandler(dsn)
+
+
 class DatabasePublisher:
     """Publishes into the database: acknowledged when committed."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, handler: DirectHandler) -> None:
+        self._handler = handler
 
     def publish(self, rows: Sequence[OutboxRow]) -> None:
         """Returns when all rows are committed, were there before, or lie among the dead letters."""
         try:
-            self._store.write([Record(row.topic, row.payload) for row in rows])
+            self._handler.store([Record(row.topic, row.payload) for row in rows])
         except Unavailable as e:
             raise DeliveryUnavailable(str(e)) from e
 
@@ -69,7 +74,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     folder = EdgeFolder(settings.edge_folder)
     spec = read_assignment(folder.assignment).spec
-    publisher = DatabasePublisher(Store(settings.database_url.get_secret_value()))
+    publisher = DatabasePublisher(open_handler(settings.database_url.get_secret_value()))
     sink = StoreSink(open_image_store(settings.images_url))
     run_agent(folder, publisher, sink, stop, site=spec.site, host=spec.node_name)
 

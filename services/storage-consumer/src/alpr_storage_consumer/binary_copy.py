@@ -6,7 +6,6 @@ batch before, instead of by the client while the transaction is open: the transa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from struct import Struct
 from uuid import UUID
@@ -22,6 +21,7 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 _MICROSECOND = timedelta(microseconds=1)
 _LENGTH = Struct(">i").pack
+_ROW_HEAD = Struct(">hi16siq").pack
 _SMALL, _BIG, _DOUBLE = Struct(">ii").pack, Struct(">iq").pack, Struct(">id").pack
 _FOUR_FLOATS = Struct(">iiiiii" + "if" * 4).pack
 _FLOAT4 = 700  # pg_type.oid of real
@@ -29,9 +29,9 @@ _KEPT_TEXTS = 1 << 16
 _UUID_BYTES = 16
 
 
-def line(fields: Sequence[bytes]) -> bytes:
-    """A row of these fields."""
-    return len(fields).to_bytes(2, "big") + b"".join(fields)
+def row_head(fields: int, key: bytes, at_us: int) -> bytes:
+    """How a row of `fields` fields begins: their number, an id and a time."""
+    return _ROW_HEAD(fields, 16, key, 8, at_us)
 
 
 def text(value: str | None) -> bytes:
@@ -40,6 +40,19 @@ def text(value: str | None) -> bytes:
         return NULL
     encoded = value.encode()
     return _LENGTH(len(encoded)) + encoded
+
+
+class Integers(dict[int | None, bytes]):
+    """Small integers that come again and again, made once: `integers[value]`; it forgets when it holds too much."""
+
+    def __init__(self) -> None:
+        super().__init__({None: NULL})
+
+    def __missing__(self, value: int | None) -> bytes:
+        if len(self) > _KEPT_TEXTS:
+            self.clear()
+        self[value] = made = integer(value)
+        return made
 
 
 class Texts(dict[str | None, bytes]):
@@ -71,11 +84,6 @@ def bigint(value: int) -> bytes:
 def double(value: float | None) -> bytes:
     """The field of a double precision."""
     return NULL if value is None else _DOUBLE(8, value)
-
-
-def boolean(value: bool) -> bytes:  # noqa: FBT001 - the value itself
-    """The field of a boolean."""
-    return TRUE if value else FALSE
 
 
 def uuid_bytes(value: str) -> bytes:

@@ -1,15 +1,43 @@
-"""StorageError
-└── Unavailable   the database is down → commit nothing, back off, try again
-A record that can never succeed is no error: it goes to the dead letters.
-Anything else is a bug: let it end the process.
-"""  # noqa: D205 - a drawing
+"""What the database can do to us, in the words of `alpr_kafka.errors`.
+
+Unavailable   it is down, or busy: commit nothing, back off, try again
+Fenced        another consumer owns the partition now
+Misdeployed   a column, a right or a migration is missing
+A record that can never succeed is no error: it goes to the dead letters. All else is a bug: let it end the process.
+
+StorageError
+└── CannotRetain   retention could not get at a table → it comes again
+"""
 
 from __future__ import annotations
+
+import psycopg
+
+from alpr_kafka.errors import Fenced, Misdeployed, Unavailable
+
+__all__ = ["POISON", "CannotRetain", "Fenced", "Misdeployed", "StorageError", "Unavailable", "translated"]
+
+# A row that breaks a limit of the server is an OperationalError to the client, and yet the row's own fault.
+POISON = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
+_OUTAGE = frozenset({"08", "40", "53", "55", "57", "58"})
+_PASSING = frozenset({"25006", "0A000"})  # a standby in the primary's place; a plan of before a migration
+_DEPLOYMENT = "42"
 
 
 class StorageError(Exception):
     """An error of the store that somebody can act on."""
 
 
-class Unavailable(StorageError):
-    """The database is down, or asks to come again."""
+class CannotRetain(StorageError):
+    """A table's old rows could not be removed now."""
+
+
+def translated(error: psycopg.Error) -> Exception:
+    """`error` named by who must act, by SQLSTATE class (PostgreSQL's appendix A); itself where it is a bug."""
+    state = error.sqlstate or ""
+    said = f"database: {type(error).__name__} {state}".rstrip()
+    if state[:2] == _DEPLOYMENT:
+        return Misdeployed(f"{said}: run `alpr-storage-consumer migrate`, and look at the rights of the user")
+    if isinstance(error, psycopg.OperationalError) or state[:2] in _OUTAGE or state in _PASSING:
+        return Unavailable(said)
+    return error

@@ -1,140 +1,90 @@
-"""Records in, rows out: pure."""
+"""The handler of the consumer kit: records in, rows out. From Kafka and from one machine's outbox alike."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+import threading
+from collections.abc import Mapping, Sequence
 
-from alpr_plates.text import fold
-from alpr_schemas import codec
-from alpr_schemas.events import MetricEvent, PlateEvent, Rectangle, VehicleEvent, moment
+from alpr_kafka.decoding import Decoder, PlainDecoder
+from alpr_kafka.handling import Bury, Prepared
+from alpr_kafka.records import Place, Record
+from alpr_schemas import topics
+from alpr_storage_consumer.batches import TimeWindow, Work, glance, prepare
+from alpr_storage_consumer.store import Store, Written
 
-PLATE_COLUMNS = (
-    "event_id", "captured_at", "camera_id", "track_id", "plate_text", "plate_normalized_text", "plate_confidence",
-    "plate_region", "vehicle_type", "vehicle_make", "vehicle_model", "vehicle_color", "plate_image_url",
-    "vehicle_image_url", "frame_image_url", "latency_ms", "quality_score", "frame_number", "site_id", "host_id", "roi",
-    "direction", "revision", "plate_folded", "candidates", "reads", "box", "first_seen_at", "last_seen_at", "resumed",
-    "source_epoch", "agent_id", "boot_id", "seq", "detector_digest", "reader_digest",
-)  # fmt: skip
-VEHICLE_COLUMNS = (
-    "event_id", "captured_at", "camera_id", "track_id", "vehicle_type", "vehicle_color", "box", "confidence",
-    "direction", "speed_kmh", "dwell_time_seconds", "first_seen_at", "last_seen_at", "latency_ms", "site_id", "host_id",
-    "plate_event_id", "resumed", "source_epoch", "agent_id", "boot_id", "seq",
-)  # fmt: skip
-METRIC_COLUMNS = (
-    "metric_id", "measured_at", "host_id", "site_id", "metric_type", "metric_name", "value", "unit", "tags",
-)  # fmt: skip
-
-Row = tuple[Any, ...]
+_MOSTLY = 0.5
+_ANY_DECADE = TimeWindow()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """An event's bytes and the topic they came by."""
+class StorageHandler:
+    """Stores events; offsets, fence, ledger and rows move in one transaction."""
 
-    topic: str
-    payload: bytes
+    topics: Sequence[str] = (topics.PLATES, topics.VEHICLES, topics.METRICS)
+    keeps_offsets = True
 
+    def __init__(self, store: Store, decoder: Decoder, window: TimeWindow = _ANY_DECADE) -> None:
+        self._store, self._decoder, self._window = store, decoder, window
+        self._one_at_a_time = threading.Lock()
+        self._known_share = 0.0
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A record that can never be stored, and why."""
+    def prepare(self, records: Sequence[Record]) -> Prepared[Work]:
+        """Decode and judge `records`, beside the write of the batch before.
 
-    record: Record
-    reason: str
+        While most of what comes is known already (a topic is read again), only keys are looked at: the rest follows in
+        `write`, for what the database does not hold.
+        """
+        if self._known_share <= _MOSTLY:
+            return prepare(records, self._decoder, self._window)
+        work, rest = glance(records)
+        prepared = prepare(rest, self._decoder, self._window)
+        prepared.work.unread, prepared.records = work.unread, len(records)
+        return prepared
 
+    def claim(self, places: Sequence[Place]) -> dict[Place, int]:
+        """Fence out earlier owners of `places`; the next offsets of those that were written before."""
+        with self._one_at_a_time:
+            return self._store.claim(places)
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A row on its way to `table`; `record` is what it was made from."""
+    def write(self, prepared: Prepared[Work], next_offsets: Mapping[Place, int], bury: Bury) -> None:
+        """Store the batch, once in effect. Raises Unavailable, Fenced or Misdeployed."""
+        self._write(prepared, next_offsets, bury)
 
-    table: str
-    row: Row
-    record: Record
+    def _write(self, prepared: Prepared[Work], next_offsets: Mapping[Place, int], bury: Bury) -> Written:
+        with self._one_at_a_time:
+            if prepared.work.unread:
+                prepared = self._read(prepared)
+            written = self._store.write(prepared, next_offsets, bury)
+        known = prepared.records - written.stored - written.rejected
+        self._known_share = known / max(prepared.records, 1)
+        return Written(written.stored, known, written.rejected)
 
+    def _read(self, glanced: Prepared[Work]) -> Prepared[Work]:
+        """`glanced` with what the database does not hold decoded."""
+        records = self._store.unknown(glanced.work.unread)
+        # What showed no key comes along again: prepared in one go, all of a partition stays in its order.
+        first = [r for rows in glanced.work.tables.values() for r in rows.records]
+        first += [letter.record for letter in glanced.refused]
+        prepared = prepare(sorted([*first, *records], key=lambda r: r.offset), self._decoder, self._window)
+        prepared.records = glanced.records
+        return prepared
 
-@dataclass(slots=True)
-class Batch:
-    """What a batch of records becomes."""
-
-    rows: list[Prepared] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-
-
-COLUMNS = {"plate_events": PLATE_COLUMNS, "vehicle_events": VEHICLE_COLUMNS, "metric_events": METRIC_COLUMNS}
-
-
-def prepare(records: Sequence[Record]) -> Batch:
-    """Decode `records`; what cannot be decoded, or lies outside of all calendars, is rejected with the reason."""
-    batch = Batch()
-    for record in records:
-        try:
-            event = codec.decode(record.topic, record.payload)
-        except (codec.Undecodable, KeyError) as e:
-            batch.rejected.append(Rejected(record, str(e)))
-            continue
-        try:
-            table, row = _row(event)
-        except OverflowError:
-            batch.rejected.append(Rejected(record, "a time that no UTC date can hold"))
-            continue
-        batch.rows.append(Prepared(table, row, record))
-    return batch
-
-
-def _row(event: PlateEvent | VehicleEvent | MetricEvent) -> tuple[str, Row]:
-    match event:
-        case PlateEvent():
-            return "plate_events", plate_row(event)
-        case VehicleEvent():
-            return "vehicle_events", vehicle_row(event)
-        case MetricEvent():
-            return "metric_events", metric_row(event)
+    def close(self) -> None:
+        """Close the connection."""
+        with self._one_at_a_time:
+            self._store.close()
 
 
-def plate_row(event: PlateEvent) -> Row:
-    """The columns of PLATE_COLUMNS."""
-    extras = event.extras
-    return (
-        event.event_id, moment(event.captured_at), event.camera_id, event.track_id,
-        event.plate.text, event.plate.normalized_text, event.plate.confidence, event.plate.region,
-        event.vehicle.type, event.vehicle.make, event.vehicle.model, event.vehicle.color,
-        event.images.plate_url, event.images.vehicle_url, event.images.frame_url, event.latency_ms,
-        extras.quality_score if extras else None, extras.frame_number if extras else None,
-        event.node.site, event.node.host, extras.roi if extras else None, extras.direction if extras else None,
-        event.revision, fold(event.plate.normalized_text), json.dumps([c.model_dump() for c in event.candidates]),
-        event.reads, _box(event.box) if event.box else None, _moment(event.first_seen_at),
-        _moment(event.last_seen_at), event.resumed,
-        event.source_epoch, event.agent_id, event.boot_id, event.seq, event.detector_digest, event.reader_digest,
-    )  # fmt: skip
+class DirectHandler(StorageHandler):
+    """Stores what one machine's outbox holds: no Kafka between, dead letters into their table."""
 
+    def __init__(self, dsn: str) -> None:
+        # The outbox of a machine may hold clips of any age from 2000 on.
+        super().__init__(Store(dsn), PlainDecoder(), TimeWindow(max_age=None))
 
-def vehicle_row(event: VehicleEvent) -> Row:
-    """The columns of VEHICLE_COLUMNS."""
-    vehicle, tracking = event.vehicle, event.tracking
-    return (
-        event.event_id, moment(event.captured_at), event.camera_id, event.track_id, vehicle.type, vehicle.color,
-        _box(vehicle.bbox), vehicle.confidence, tracking.direction, tracking.speed_kmh, tracking.dwell_time_seconds,
-        moment(tracking.first_seen_at), moment(tracking.last_seen_at),
-        event.latency_ms, event.node.site, event.node.host,
-        event.plate_event_id, event.resumed, event.source_epoch, event.agent_id, event.boot_id, event.seq,
-    )  # fmt: skip
+    def store(self, records: Sequence[Record]) -> Written:
+        """Store all of `records` in one transaction; those that can never be stored go to the dead letters within it.
 
-
-def metric_row(event: MetricEvent) -> Row:
-    """The columns of METRIC_COLUMNS."""
-    return (
-        event.metric_id, moment(event.timestamp), event.host_id, event.site_id, event.metric_type.value,
-        event.metric_name, event.value, event.unit, json.dumps(event.tags),
-    )  # fmt: skip
-
-
-def _moment(text: str | None) -> datetime | None:
-    return moment(text) if text is not None else None
-
-
-def _box(box: Rectangle) -> list[float]:
-    return [box.x1, box.y1, box.x2, box.y2]
+        Raises Unavailable in an outage: then nothing of the batch is stored, and it may come again. Raises Misdeployed
+        where the database lacks a migration.
+        """
+        return self._write(self.prepare(records), {}, self._store.bury)

@@ -12,16 +12,17 @@ from typing import Any, Final, NamedTuple
 from alpr_plates.text import fold
 from alpr_schemas import topics
 from alpr_storage_consumer.binary_copy import (
+    FALSE,
     NULL,
+    TRUE,
+    Integers,
     Texts,
     bigint,
-    boolean,
     double,
     four_reals,
-    integer,
     jsonb,
-    line,
     microseconds,
+    row_head,
     text,
     timestamp,
     uuid,
@@ -51,7 +52,10 @@ TABLES: Final = {
 }  # fmt: skip
 
 _LONGEST_PLATE, _LONGEST_NAME = 20, 50
-_CALENDAR_US = (-63_113_817_600_000_000, 252_455_615_999_999_999)  # the years 1 to 9999, UTC
+_PLATE_FIELDS = len(PLATE_COLUMNS)
+_CALENDAR_US = (
+    microseconds("0001-01-01T00:00:00+00:00"), microseconds("9999-12-31T23:59:59.999999+00:00")
+)  # fmt: skip
 _METRIC_TYPES = frozenset({"FPS", "LATENCY", "GPU_UTIL", "MEMORY", "SERVICE_HEALTH", "KAFKA_LAG", "CUSTOM"})
 _KEPT_FOLDS = 1 << 16
 
@@ -75,7 +79,7 @@ class Row(NamedTuple):
 
 
 Decoded = Mapping[str, Any]
-_texts = Texts()
+_texts, _integers = Texts(), Integers()
 
 
 class _Folds(dict[str, bytes]):
@@ -91,26 +95,25 @@ _folds = _Folds()
 
 def plate_row(event: Decoded) -> Row:
     """The row of a plate event. Raises Misfit."""
-    plate, vehicle, images, node, extras = (
-        event["plate"], event["vehicle"], event["images"], event["node"], event["extras"] or _NO_EXTRAS
-    )  # fmt: skip
-    key, at_us, texts = _id("event_id", event["event_id"]), _time("captured_at", event["captured_at"]), _texts
-    normalized = _named("plate.normalized_text", plate["normalized_text"], _LONGEST_PLATE)
+    texts, integers, plate, vehicle = _texts, _integers, event["plate"], event["vehicle"]
+    images, node, extras = event["images"], event["node"], event["extras"] or _NO_EXTRAS
+    key, at_us = _id("event_id", event["event_id"]), _time("captured_at", event["captured_at"])
+    normalized = plate["normalized_text"]
+    _check_plate(event["camera_id"], event["track_id"], plate["text"], normalized)
     fields = (
-        uuid(key), timestamp(at_us), texts[_named("camera_id", event["camera_id"])],
-        text(_named("track_id", event["track_id"])), text(_named("plate.text", plate["text"], _LONGEST_PLATE)),
+        row_head(_PLATE_FIELDS, key, at_us), texts[event["camera_id"]], text(event["track_id"]), text(plate["text"]),
         text(normalized), double(_share("plate.confidence", plate["confidence"])), texts[plate["region"]],
         texts[vehicle["type"]], texts[vehicle["make"]], texts[vehicle["model"]], texts[vehicle["color"]],
         text(images["plate_url"]), text(images["vehicle_url"]), text(images["frame_url"]),
-        integer(event["latency_ms"]), double(extras["quality_score"]), integer(extras["frame_number"]),
+        integers[event["latency_ms"]], double(extras["quality_score"]), integers[extras["frame_number"]],
         texts[node["site"]], texts[node["host"]], texts[extras["roi"]], texts[extras["direction"]],
-        integer(event["revision"]), _folds[normalized], _candidates(event["candidates"]), integer(event["reads"]),
+        integers[event["revision"]], _folds[normalized], _candidates(event["candidates"]), integers[event["reads"]],
         _box(event["box"]), _seen("first_seen_at", event["first_seen_at"]),
-        _seen("last_seen_at", event["last_seen_at"]), boolean(event["resumed"]), texts[event["source_epoch"]],
-        texts[event["agent_id"]], texts[event["boot_id"]], bigint(event["seq"]),
+        _seen("last_seen_at", event["last_seen_at"]), TRUE if event["resumed"] else FALSE,
+        texts[event["source_epoch"]], texts[event["agent_id"]], texts[event["boot_id"]], bigint(event["seq"]),
         texts[event["detector_digest"]], texts[event["reader_digest"]],
     )  # fmt: skip
-    return Row(line(fields), key, at_us)
+    return Row(b"".join(fields), key, at_us)
 
 
 def vehicle_row(event: Decoded) -> Row:
@@ -119,17 +122,17 @@ def vehicle_row(event: Decoded) -> Row:
     key, at_us = _id("event_id", event["event_id"]), _time("captured_at", event["captured_at"])
     plate = event["plate_event_id"]
     fields = (
-        uuid(key), timestamp(at_us), texts[_named("camera_id", event["camera_id"])],
+        row_head(len(VEHICLE_COLUMNS), key, at_us), texts[_named("camera_id", event["camera_id"])],
         text(_named("track_id", event["track_id"])), texts[vehicle["type"]], texts[vehicle["color"]],
         _box(vehicle["bbox"]), double(_share("vehicle.confidence", vehicle["confidence"])),
         texts[tracking["direction"]], double(tracking["speed_kmh"]), double(tracking["dwell_time_seconds"]),
         _seen("tracking.first_seen_at", tracking["first_seen_at"]),
-        _seen("tracking.last_seen_at", tracking["last_seen_at"]),
-        integer(event["latency_ms"]), texts[node["site"]], texts[node["host"]],
-        NULL if plate is None else uuid(_id("plate_event_id", plate)), boolean(event["resumed"]),
-        texts[event["source_epoch"]], texts[event["agent_id"]], texts[event["boot_id"]], bigint(event["seq"]),
+        _seen("tracking.last_seen_at", tracking["last_seen_at"]), _integers[event["latency_ms"]],
+        texts[node["site"]], texts[node["host"]], NULL if plate is None else uuid(_id("plate_event_id", plate)),
+        TRUE if event["resumed"] else FALSE, texts[event["source_epoch"]], texts[event["agent_id"]],
+        texts[event["boot_id"]], bigint(event["seq"]),
     )  # fmt: skip
-    return Row(line(fields), key, at_us)
+    return Row(b"".join(fields), key, at_us)
 
 
 def metric_row(event: Decoded) -> Row:
@@ -138,10 +141,11 @@ def metric_row(event: Decoded) -> Row:
         raise Misfit(f"metric_type: {event['metric_type']!r:.60} is none of {sorted(_METRIC_TYPES)}")
     key, at_us, texts = _id("metric_id", event["metric_id"]), _time("timestamp", event["timestamp"]), _texts
     fields = (
-        uuid(key), timestamp(at_us), texts[event["host_id"]], texts[event["site_id"]], texts[event["metric_type"]],
-        texts[event["metric_name"]], double(event["value"]), texts[event["unit"]], jsonb(event["tags"]),
+        row_head(len(METRIC_COLUMNS), key, at_us), texts[event["host_id"]], texts[event["site_id"]],
+        texts[event["metric_type"]], texts[event["metric_name"]], double(event["value"]), texts[event["unit"]],
+        jsonb(event["tags"]),
     )  # fmt: skip
-    return Row(line(fields), key, at_us)
+    return Row(b"".join(fields), key, at_us)
 
 
 ROW_OF: Final[dict[str, Callable[[Decoded], Row]]] = {
@@ -179,6 +183,17 @@ def _named(name: str, value: str, longest: int = _LONGEST_NAME) -> str:
     return value
 
 
+def _check_plate(camera: str, track: str, plate: str, normalized: str) -> None:
+    """One condition for what is nearly always right; the field's name is looked for afterwards."""
+    names = 0 < len(camera) <= _LONGEST_NAME and 0 < len(track) <= _LONGEST_NAME
+    if names and 0 < len(plate) <= _LONGEST_PLATE and 0 < len(normalized) <= _LONGEST_PLATE:
+        return
+    _named("camera_id", camera)
+    _named("track_id", track)
+    _named("plate.text", plate, _LONGEST_PLATE)
+    _named("plate.normalized_text", normalized, _LONGEST_PLATE)
+
+
 def _share(name: str, value: float) -> float:
     if not 0 <= value <= 1:
         raise Misfit(f"{name}: not within 0 to 1")
@@ -187,8 +202,9 @@ def _share(name: str, value: float) -> float:
 
 def _candidates(values: list[Decoded]) -> bytes:
     for value in values:
-        _share("candidates.confidence", value["confidence"])
-    return jsonb([{"text": v["text"], "confidence": v["confidence"]} for v in values])
+        if not 0 <= value["confidence"] <= 1:
+            raise Misfit("candidates.confidence: not within 0 to 1")
+    return jsonb(values)
 
 
 def _box(value: Decoded | None) -> bytes:

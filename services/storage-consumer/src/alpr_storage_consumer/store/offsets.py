@@ -1,0 +1,52 @@
+"""Where the group stands in each partition, and whose turn it is: `kafka_offsets`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import psycopg
+
+from alpr_kafka.errors import Fenced
+from alpr_kafka.records import Place
+
+_CLAIM = """
+INSERT INTO kafka_offsets AS k (grp, topic, part)
+SELECT %s, topic, part FROM unnest(%s::text[], %s::int[]) AS w (topic, part) ORDER BY topic, part
+ON CONFLICT (grp, topic, part) DO UPDATE SET epoch = k.epoch + 1, at = now()
+RETURNING topic, part, next, epoch
+"""
+_ADVANCE = """
+UPDATE kafka_offsets AS k SET next = w.next, at = now()
+FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[]) AS w (topic, part, next, epoch)
+WHERE k.grp = %s AND k.topic = w.topic AND k.part = w.part AND k.epoch = w.epoch
+"""
+
+
+class Offsets:
+    """The offsets of one group, and the epochs under which this process may move them."""
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+        self._epochs: dict[Place, int] = {}
+
+    def claim(self, connection: psycopg.Connection, places: Sequence[Place]) -> dict[Place, int]:
+        """Fence out whoever owned `places` before; the next offsets of those that were ever written."""
+        topics, parts = [p.topic for p in places], [p.partition for p in places]
+        rows = connection.execute(_CLAIM, (self._group, topics, parts)).fetchall()
+        self._epochs |= {Place(topic, part): epoch for topic, part, _, epoch in rows}
+        return {Place(topic, part): following for topic, part, following, _ in rows if following is not None}
+
+    def advance(self, connection: psycopg.Connection, following: Mapping[Place, int]) -> None:
+        """Move to the offsets `following`. Raises Fenced where another process has claimed one of them."""
+        if not following:
+            return
+        unclaimed = [place for place in following if place not in self._epochs]
+        if unclaimed:
+            raise Fenced(f"{unclaimed[0].topic}/{unclaimed[0].partition} was never claimed by this process")
+        places = sorted(following, key=lambda p: (p.topic, p.partition))
+        values = (
+            [p.topic for p in places], [p.partition for p in places], [following[p] for p in places],
+            [self._epochs[p] for p in places], self._group,
+        )  # fmt: skip
+        if connection.execute(_ADVANCE, values).rowcount != len(places):
+            raise Fenced("another consumer has claimed a partition of this batch")
