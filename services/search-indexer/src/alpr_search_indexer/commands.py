@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,20 +15,23 @@ if TYPE_CHECKING:
     from alpr_search_indexer.indices import Month
     from alpr_search_indexer.pictures import PictureReport
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-
-class Duration(click.ParamType[Any]):
+class Period(click.ParamType[Any]):
     """A number and its unit, as 90s, 5m, 24h, 30d."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """The duration that `value` says."""
-        found = re.fullmatch(r"([1-9]\d{0,8})([smhd])", str(value))
-        if found is None:
-            self.fail("a number and s, m, h or d, as in 24h", param, ctx)
-        return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+        from alpr_search_indexer.settings import duration
+
+        try:
+            found = duration(value)
+        except ValueError as e:
+            self.fail(str(e), param, ctx)
+        if not found:
+            self.fail("longer than nothing", param, ctx)
+        return found if isinstance(found, timedelta) else timedelta(0)
 
 
 class Day(click.ParamType[Any]):
@@ -78,7 +80,7 @@ def reindex(since: datetime | None, until: datetime | None, *, from_db: bool, as
 
 @click.command()
 @click.option("--drive/--dry-run", default=False, help="Index what is missing; by default only say it.")
-@click.option("--window", type=Duration(), default="24h", show_default=True, help="How far back, by time of capture.")
+@click.option("--window", type=Period(), default="24h", show_default=True, help="How far back, by time of capture.")
 @click.option(
     "--pictures/--no-pictures", default=True, help="Compare pictures too, where ALPR_IMAGES_URL names a store."
 )
@@ -93,6 +95,8 @@ def reconcile(ctx: click.Context, window: timedelta, *, drive: bool, pictures: b
 
     bounds = ReconcileSettings()
     with _parts() as (settings, engine, catalogue, database, pace):
+        if drive:
+            catalogue.install()
         with closing(Writer(engine, catalogue.make_month, pace)) as writer:
             limits = Bounds(window=window, settle=bounds.settle, keep=settings.keep)
             report = Reconciler(engine, catalogue.names, database, writer, limits).compare(

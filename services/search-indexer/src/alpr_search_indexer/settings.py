@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from alpr_kafka.settings import ConsumerSettings, Seconds
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(told: Any) -> Any:
+    """90 (seconds), 90s, 5m, 24h or 30d as a duration; "" and "forever" as None. Raises ValueError for other text."""
+    if not isinstance(told, str):
+        return told
+    if told in ("", "forever"):
+        return None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd]?)", told)
+    if found is None:
+        raise ValueError("write a number and s, m, h or d, as in 24h")
+    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
 
 
 class OpenSearchSettings(BaseSettings):
@@ -27,14 +47,14 @@ class OpenSearchSettings(BaseSettings):
     password_file: Path | None = None
     ca_file: Path | None = None
     compress: bool = False
-    timeout: timedelta = timedelta(seconds=30)
+    timeout: Duration = timedelta(seconds=30)
     index_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")] = "alpr-events"
     bulk_size: PositiveInt = 1000
     threads: Annotated[int, Field(ge=1, le=16)] = 2
     shards: PositiveInt = 1
     replicas: Annotated[int, Field(ge=0, le=10)] = 0
     refresh: str = "1s"
-    keep: timedelta | None = timedelta(days=90)
+    keep: Annotated[timedelta | None, BeforeValidator(duration)] = timedelta(days=90)
 
     @field_validator("hosts", mode="before")
     @classmethod
@@ -47,6 +67,14 @@ class OpenSearchSettings(BaseSettings):
         if isinstance(told, dict) and told.get("password_file") and not told.get("password"):
             return {**told, "password": Path(told["password_file"]).read_text(encoding="utf-8").strip()}
         return told
+
+
+class IndexerSettings(ConsumerSettings):
+    """The consumer, with the old system's group, port and name for the longest wait (seconds)."""
+
+    group_id: str = Field("alpr-elasticsearch-consumer", validation_alias="KAFKA_GROUP_ID")
+    metrics_port: int = Field(8004, ge=0, le=65535, validation_alias="METRICS_PORT")
+    batch_wait_s: Seconds = Field(0.05, validation_alias=AliasChoices("BATCH_WAIT_S", "OPENSEARCH_FLUSH_INTERVAL"))
 
 
 class DatabaseSettings(BaseSettings):
@@ -87,9 +115,9 @@ class ReconcileSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RECONCILE_", frozen=True, extra="ignore", populate_by_name=True)
 
-    every: timedelta = timedelta(minutes=5)
-    window: timedelta = timedelta(hours=24)
-    settle: timedelta = timedelta(minutes=2)
+    every: Duration = timedelta(minutes=5)
+    window: Duration = timedelta(hours=24)
+    settle: Duration = timedelta(minutes=2)
     images_url: SecretStr | None = Field(None, validation_alias=AliasChoices("images_url", "ALPR_IMAGES_URL"))
     pictures: PositiveInt = 2000
-    picture_grace: timedelta = timedelta(hours=1)
+    picture_grace: Duration = timedelta(hours=1)
