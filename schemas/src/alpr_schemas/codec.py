@@ -18,18 +18,32 @@ _MODELS: Final[dict[str, type[AnyEvent]]] = {
     topics.VEHICLES: VehicleEvent,
     topics.METRICS: MetricEvent,
 }
-_FILES: Final = {topics.PLATES: "plate_event", topics.VEHICLES: "vehicle_event", topics.METRICS: "metric_event"}
+_FILES: Final = {
+    topics.PLATES: "plate_event",
+    topics.VEHICLES: "vehicle_event",
+    topics.METRICS: "metric_event",
+    topics.DEAD_LETTERS: "dlq_message",
+}
 
 
 class Undecodable(ValueError):
     """Bytes that are no event of their topic."""
 
 
+TOPICS: Final = tuple(_FILES)
+"""All topics that have a schema."""
+
+
+def definition(topic: str) -> dict[str, Any]:
+    """The Avro schema of `topic`'s values as it is written down. Raises KeyError for a topic without one."""
+    text = files("alpr_schemas").joinpath(f"avro/{_FILES[topic]}.avsc").read_text(encoding="utf-8")
+    return cast("dict[str, Any]", json.loads(text))
+
+
 @cache
 def schema(topic: str) -> dict[str, Any]:
     """The parsed Avro schema of `topic`'s values. Raises KeyError for a topic without one."""
-    text = files("alpr_schemas").joinpath(f"avro/{_FILES[topic]}.avsc").read_text(encoding="utf-8")
-    return cast("dict[str, Any]", fastavro.parse_schema(json.loads(text)))
+    return cast("dict[str, Any]", fastavro.parse_schema(definition(topic)))
 
 
 def topic_of(event: AnyEvent) -> str:

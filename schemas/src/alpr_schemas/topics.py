@@ -1,4 +1,4 @@
-"""The four topics; the names are part of the contract."""
+"""The topics; their names are part of the contract."""
 
 from typing import Final
 

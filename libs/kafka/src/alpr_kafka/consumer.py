@@ -1,0 +1,390 @@
+"""The loop of every consumer: poll, drain, prepare beside the write before, write, move on.
+
+Effect exactly once where the handler keeps the offsets: its rows and they move in one transaction, dead letters are
+acknowledged before it. An outage pauses and waits; nothing but data goes to the dead letters. See docs/decisions/0011.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+import confluent_kafka
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from alpr_kafka import metrics
+from alpr_kafka.assignments import Assignment
+from alpr_kafka.errors import DeadLetterFlood, Fenced, Misdeployed, Unavailable
+from alpr_kafka.flood import FloodGauge
+from alpr_kafka.handling import Handler, Prepared
+from alpr_kafka.lag import tell_lag
+from alpr_kafka.letters import ORIGINAL_TOPIC, RETRIED, retry_topic
+from alpr_kafka.records import Place, Record, Refused
+from alpr_kafka.settings import ConsumerSettings, KafkaSettings
+
+log = structlog.get_logger(__name__)
+W = TypeVar("W")
+_POLL_S, _BESIDE_S = 0.2, 0.02
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 2.0  # back at work within two seconds of the other side
+_HELD_BACK_AFTER_S = 0.5
+_REJOIN_AFTER_SESSIONS = 2
+_GONE: Final = {
+    KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001 - the public name of an error of the client itself
+    KafkaError._NO_OFFSET,  # noqa: SLF001
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.ILLEGAL_GENERATION,
+}
+SendLetters = Callable[[Sequence[Refused]], None]
+
+
+@dataclass(slots=True)
+class _Batch(Generic[W]):
+    generation: int
+    records: list[Record]
+    prepared: Prepared[W]
+    began: float
+    next_offsets: dict[Place, int] = field(default_factory=dict)
+
+
+class Consumer(Generic[W]):
+    """Runs a handler on Kafka.
+
+    Args:
+        retries: the consumer's short name, whose retry topic it reads beside its topics; None for no such.
+        letters: sends refused records and returns when they are acknowledged.
+        told: is called with ready, or not, and why.
+    """
+
+    def __init__(
+        self,
+        settings: ConsumerSettings,
+        kafka: KafkaSettings,
+        handler: Handler[W],
+        letters: SendLetters,
+        *,
+        retries: str | None = None,
+        told: Callable[[bool, str], None] = lambda _, __: None,
+    ) -> None:
+        self._settings = settings
+        self._handler = handler
+        self._letters = letters
+        self._told = told
+        self._retry_topic = retry_topic(retries) if retries else None
+        self._flood = FloodGauge(settings.dead_share, settings.dead_in_a_row)
+        self._assignment = Assignment()
+        self._kafka = kafka
+        self._given_up = threading.Event()
+        self._flying: Future[None] | None = None
+        self._flying_batch: _Batch[W] | None = None
+        self._spilled: list[Message] = []
+        self._fenced_at: float | None = None
+        self._paused = False
+        self._claim_at = 0.0
+        self._failures = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until `stop`. Raises Misdeployed and DeadLetterFlood; outages are waited out."""
+        self._client = confluent_kafka.Consumer(self._config())
+        topics = [*self._handler.topics, *([self._retry_topic] if self._retry_topic else [])]
+        self._client.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+        try:
+            with ThreadPoolExecutor(1, "writer") as self._writer:
+                try:
+                    self._loop(stop)
+                    self._landed(self._settings.stop_within_s)
+                finally:
+                    self._given_up.set()
+        finally:
+            self._client.close()
+            self._handler.close()
+
+    def _config(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            **self._kafka.client(),
+            "group.id": settings.group_id,
+            "group.instance.id": settings.instance_id,
+            "client.id": settings.instance_id,
+            "partition.assignment.strategy": "range",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": settings.auto_offset_reset,
+            "isolation.level": "read_committed",
+            "session.timeout.ms": int(settings.session_timeout_s * 1000),
+            "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / 10),
+            "max.poll.interval.ms": 600_000,
+            "allow.auto.create.topics": False,
+            "topic.metadata.refresh.interval.ms": 10_000,
+            "fetch.wait.max.ms": 100,
+            "queued.max.messages.kbytes": 16_384,
+            "error_cb": _warned,
+        }
+
+    def _loop(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self._claim_if_needed()
+            self._rejoin_if_fenced()
+            generation = self._assignment.generation
+            messages = self._collected()
+            if messages and generation == self._assignment.generation:  # else they were taken away while we drained
+                self._take(messages, stop)
+            self._reap(wait=False)
+            self._hold_back()
+
+    def _take(self, messages: list[Message], stop: threading.Event) -> None:
+        generation, began = self._assignment.generation, time.monotonic()
+        records = [self._record(message) for message in messages]
+        prepared = self._prepared(records, generation, stop)
+        if prepared is None:
+            return
+        batch = _Batch(generation, records, prepared, began)
+        for record in records:
+            if record.place is not None:
+                batch.next_offsets[record.place] = record.offset + 1
+        while self._flying is not None and not stop.is_set():  # the batch before must be written first
+            self._reap(wait=True)
+            self._hold_back()
+            self._serve()
+        if self._flying is None and generation == self._assignment.generation and self._fenced_at is None:
+            self._flying_batch = batch
+            self._flying = self._writer.submit(self._written, batch)
+
+    def _prepared(self, records: list[Record], generation: int, stop: threading.Event) -> Prepared[W] | None:
+        """The batch, decoded; None where its partitions were taken away while a schema could not be looked up."""
+        failures = 0
+        while generation == self._assignment.generation and not stop.is_set():
+            try:
+                return self._handler.prepare(records)
+            except Unavailable as e:
+                self._outage(e)
+                self._pause()
+                until = time.monotonic() + _jitter(failures)
+                failures += 1
+                while time.monotonic() < until and not stop.is_set():
+                    self._serve()
+        return None
+
+    def _written(self, batch: _Batch[W]) -> None:
+        """In the writer's thread: until it is written, or not ours any more."""
+        failures = 0
+        while not self._given_up.is_set() and batch.generation == self._assignment.generation:
+            try:
+                self._handler.write(batch.prepared, batch.next_offsets, lambda refused: self._bury(batch, refused))
+            except Unavailable as e:
+                self._outage(e)
+                self._given_up.wait(_jitter(failures))
+                failures += 1
+                continue
+            self._told(True, "")
+            self._commit(batch)
+            self._measure(batch)
+            return
+
+    def _bury(self, batch: _Batch[W], refused: Sequence[Refused]) -> None:
+        gone = {id(one.record) for one in refused}
+        flood = self._flood.flooded((record.place, id(record) in gone) for record in batch.records)
+        if flood is not None:
+            raise DeadLetterFlood(f"{flood}: that is no bad data any more; see the dead letters' reasons, then mend")
+        if refused and self._settings.enable_dlq:
+            self._letters(refused)
+        for one in refused:
+            metrics.DEAD.labels(one.kind.value).inc()
+
+    def _commit(self, batch: _Batch[W]) -> None:
+        told = [TopicPartition(place.topic, place.partition, at) for place, at in batch.next_offsets.items()]
+        try:
+            if self._handler.keeps_offsets:
+                self._client.commit(offsets=told, asynchronous=True)
+            else:
+                self._client.commit(offsets=told, asynchronous=False)
+        except KafkaException as e:
+            if e.args[0].code() not in _GONE:
+                log.warning("not_committed", error=e.args[0].name())  # it comes again, and changes nothing
+
+    def _measure(self, batch: _Batch[W]) -> None:
+        metrics.BATCHES.observe(time.monotonic() - batch.began)
+        metrics.ROWS.observe(len(batch.records))
+        newest: dict[str, int] = {}
+        for record in batch.records:
+            if record.place is not None:
+                newest[record.place.topic] = max(newest.get(record.place.topic, 0), record.timestamp_ms)
+        tell_lag(self._client, batch.next_offsets, newest)
+
+    def _collected(self) -> list[Message]:
+        """A batch: the first record that comes, and what is there with it."""
+        messages, self._spilled = self._spilled, []
+        if not messages:
+            first = self._client.poll(_BESIDE_S if self._flying is not None else _POLL_S)
+            if first is None or not _usable(first):
+                return []
+            messages = [first]
+        settings, size = self._settings, sum(len(m.value() or b"") for m in messages)
+        until = time.monotonic() + settings.batch_wait_s
+        while len(messages) < settings.batch_records and size < settings.batch_bytes and time.monotonic() < until:
+            more = [m for m in self._client.consume(settings.batch_records - len(messages), 0) if _usable(m)]
+            if not more:
+                break
+            messages += more
+            size += sum(len(m.value() or b"") for m in more)
+        return messages
+
+    def _record(self, message: Message) -> Record:
+        topic, partition = str(message.topic()), int(message.partition() or 0)
+        headers = tuple((str(name), _bytes(value) or b"") for name, value in _pairs(message))
+        original, retried = topic, 0
+        if topic == self._retry_topic:
+            told = dict(headers)
+            original = told.get(ORIGINAL_TOPIC, topic.encode()).decode("utf-8", "replace")
+            count = told.get(RETRIED, b"1").decode("ascii", "replace")
+            retried = int(count) if count.isdecimal() else 1
+        metrics.RECORDS.labels(topic).inc()
+        key, value, at = message.key(), message.value(), message.timestamp()[1]
+        return Record(
+            original, _bytes(value) or b"", Place(topic, partition), int(message.offset() or 0), _bytes(key), headers,
+            int(at), retried,
+        )  # fmt: skip
+
+    def _reap(self, *, wait: bool) -> None:
+        """Look whether the batch in flight is done."""
+        flying = self._flying
+        if flying is None:
+            return
+        if wait:
+            _wait(flying, _BESIDE_S)
+        if not flying.done():
+            return
+        self._flying = self._flying_batch = None
+        self._resume()
+        try:
+            flying.result()
+        except Fenced as e:
+            metrics.FENCED.inc()
+            log.warning("fenced", reason=str(e))
+            self._fenced_at = time.monotonic()
+            self._spilled = []
+            self._pause()
+        except (Misdeployed, DeadLetterFlood) as e:
+            self._told(False, str(e))
+            raise
+
+    def _hold_back(self) -> None:
+        """While a batch takes long, read nothing more, but go on polling: Kafka must know that we live."""
+        batch = self._flying_batch
+        if batch is not None and time.monotonic() - batch.began > _HELD_BACK_AFTER_S:
+            self._pause()
+
+    def _serve(self) -> None:
+        message = self._client.poll(_BESIDE_S)
+        if message is not None and _usable(message):
+            self._spilled.append(message)
+
+    def _pause(self) -> None:
+        if not self._paused and self._assignment.places:
+            self._paused = True
+            self._client.pause(self._assignment.held())
+
+    def _resume(self) -> None:
+        if self._paused and not self._assignment.unclaimed and self._fenced_at is None:
+            self._paused = False
+            self._client.resume(self._assignment.held())
+
+    def _outage(self, error: Exception) -> None:
+        metrics.OUTAGES.inc()
+        self._told(False, str(error))
+        log.warning("outage", reason=str(error))
+
+    def _claim_if_needed(self) -> None:
+        waiting = self._assignment.unclaimed
+        if not waiting or time.monotonic() < self._claim_at or self._flying is not None:
+            return
+        try:
+            offsets = self._handler.claim(sorted(waiting, key=lambda p: (p.topic, p.partition)))
+        except Unavailable as e:
+            self._outage(e)
+            self._claim_at = time.monotonic() + _jitter(self._failures)
+            self._failures += 1
+            return
+        self._failures = 0
+        self._paused = False
+        self._assignment.begin(self._client, offsets)
+        self._told(True, "")
+        log.info("claimed", partitions=len(waiting))
+
+    def _rejoin_if_fenced(self) -> None:
+        """Kafka tells a zombie soon; where it does not, because the group is in order, the place is claimed again."""
+        if self._fenced_at is None:
+            return
+        if time.monotonic() - self._fenced_at > _REJOIN_AFTER_SESSIONS * self._settings.session_timeout_s:
+            self._fenced_at = None
+            self._assignment.given(self._assignment.held())
+
+    def _landed(self, within_s: float) -> None:
+        until = time.monotonic() + within_s
+        while self._flying is not None and time.monotonic() < until:
+            self._reap(wait=True)
+
+    def _on_assign(self, client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
+        self._assignment.given(partitions)
+        self._fenced_at = None
+        self._claim_at = 0.0
+        client.assign(partitions)
+        client.pause(partitions)
+        self._paused = True
+        metrics.ASSIGNED.set(len(partitions))
+
+    def _on_revoke(self, client: confluent_kafka.Consumer, _: list[TopicPartition]) -> None:
+        self._landed(self._settings.stop_within_s)
+        self._let_go(client)
+
+    def _on_lost(self, client: confluent_kafka.Consumer, _: list[TopicPartition]) -> None:
+        self._let_go(client)
+
+    def _let_go(self, client: confluent_kafka.Consumer) -> None:
+        self._assignment.taken()
+        self._spilled = []
+        self._paused = False
+        client.unassign()
+        metrics.ASSIGNED.set(0)
+
+
+def _usable(message: Message) -> bool:
+    error = message.error()
+    if error is None:
+        return True
+    if error.fatal():
+        raise KafkaException(error)
+    if error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}:
+        raise Misdeployed(f"Kafka: {error.name()}; give the consumer's user the right to read")
+    log.warning("kafka_consumer", error=error.name(), detail=error.str())
+    return False
+
+
+def _warned(error: KafkaError) -> None:
+    log.warning("kafka_consumer", error=error.name(), detail=error.str())
+
+
+def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
+    return list(message.headers() or ())  # type: ignore[arg-type]
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
+
+
+def _wait(future: Future[None], within_s: float) -> None:
+    try:
+        future.exception(within_s)
+    except TimeoutError:
+        return
+
+
+def _jitter(failures: int) -> float:
+    longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(failures, 10))
+    return random.uniform(longest / 4, longest)  # noqa: S311 - spreads tries
