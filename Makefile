@@ -30,7 +30,8 @@ packages: # the Debian packages of the real servers: installed as root, named ot
 	@tools/debian-packages
 
 .PHONY: servers
-servers: packages ## build the tests' Kubernetes control plane into the user's cache, once; about six minutes cold
+servers: packages ## obtain the tests' Kubernetes and event servers, once, into the user's cache; about ten minutes cold
+	@tools/event-servers >/dev/null
 	@tools/kubernetes >/dev/null
 
 .PHONY: lint

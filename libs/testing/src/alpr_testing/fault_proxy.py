@@ -15,13 +15,13 @@ Mode = Literal["pass", "refuse", "freeze", "delay"]
 
 
 class FaultProxy:
-    """Listens on 127.0.0.1:`port` and speaks to 127.0.0.1:`target`; a context manager.
+    """Listens on 127.0.0.1:`port` (a free one where it is 0) and speaks to 127.0.0.1:`target`; a context manager.
 
     Modes: `pass`; `refuse` cuts all connections and new ones at once; `freeze` lets no byte through while connections
     stay open, as a dead NAT entry does; `delay` holds each piece back for `delay_s`, in both directions.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, *, port: int = 0) -> None:
         self._target = target
         self._mode: Mode = "pass"
         self._delay_s = 0.0
@@ -32,7 +32,7 @@ class FaultProxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._stalled: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
-        self.port = 0
+        self.port = port
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -68,7 +68,7 @@ class FaultProxy:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _turn(self, mode: Mode, delay_s: float) -> None:

@@ -9,9 +9,23 @@ from hypothesis import settings
 from alpr_testing.api import api
 from alpr_testing.browser import _window, browser
 from alpr_testing.control_plane import cluster, control_plane, namespace
+from alpr_testing.kafka import broker, topic
 from alpr_testing.postgres import database, postgres
+from alpr_testing.registry import registry
 
-__all__ = ["_window", "api", "browser", "cluster", "control_plane", "database", "namespace", "postgres"]
+__all__ = [
+    "_window",
+    "api",
+    "broker",
+    "browser",
+    "cluster",
+    "control_plane",
+    "database",
+    "namespace",
+    "postgres",
+    "registry",
+    "topic",
+]
 
 # Timing decides no test; and CI runs the same examples twice, so that what it says of a change is of the change.
 settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -23,9 +24,10 @@ class ServerProcesses:
         self._starter = ThreadPoolExecutor(1, "servers")
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, program: Path, flags: Mapping[str, str]) -> None:
-        """Start `program` with `flags` (without their dashes) as `name`."""
-        command = ["setpriv", "--pdeathsig", "KILL", str(program), *(f"--{key}={told}" for key, told in flags.items())]
+    def start(self, name: str, program: Path, flags: Mapping[str, str], arguments: Sequence[str] = ()) -> None:
+        """Start `program` as `name`, with `arguments` and then `flags` (without their dashes)."""
+        told = [*arguments, *(f"--{key}={value}" for key, value in flags.items())]
+        command = ["setpriv", "--pdeathsig", "KILL", str(program), *told]
         self._running[name] = self._starter.submit(self._started, name, command).result()
 
     def _started(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
@@ -59,6 +61,15 @@ class ServerProcesses:
         if process is not None:
             process.kill()
             process.wait(30)
+
+    def stop(self, name: str, within_s: float = 30) -> None:
+        """Ask it to end (SIGTERM) and wait until it has, if it runs; SIGKILL where it does not."""
+        process = self._running.get(name)
+        if process is not None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(within_s)
+            self.kill(name)
 
     def kill_all(self) -> None:
         """End all, the youngest first; nothing can be started afterwards."""
