@@ -140,6 +140,8 @@ def actor() -> str:
 @contextmanager
 def _opened(data: Path) -> Iterator[tuple[Home, psycopg.Connection]]:
     """The letters' home and its database; what somebody can act on ends the command with a sentence."""
+    from pydantic import ValidationError
+
     from alpr_dlq_consumer.errors import LettersError
     from alpr_dlq_consumer.home import home
     from alpr_dlq_consumer.queries import connected
@@ -150,6 +152,9 @@ def _opened(data: Path) -> Iterator[tuple[Home, psycopg.Connection]]:
             yield here, db
     except LettersError as e:
         raise click.ClickException(scrub(str(e))) from e
+    except ValidationError as e:  # of the settings; without their values, some are secret
+        faults = (f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in e.errors(include_input=False))
+        raise click.ClickException("the environment: " + "; ".join(faults)) from e
 
 
 def _plan(here: Home, db: psycopg.Connection, selection: Selection, rate: float) -> None:

@@ -10,7 +10,7 @@ from alpr_dlq_consumer.letter import Form
 from alpr_dlq_consumer.queries import Kept
 from alpr_dlq_consumer.showing import HIDDEN, dumped, headers_facts, hexdump, letter_facts, masked
 from alpr_kafka.decoding import Decoder
-from alpr_kafka.errors import Unavailable, Undecodable
+from alpr_kafka.errors import KafkaKitError, Undecodable
 from alpr_kafka.records import Record
 
 Decoders = Mapping[Form, Decoder]
@@ -60,8 +60,8 @@ def _decoded(kept: Kept, decoders: Decoders) -> tuple[Mapping[str, Any] | None, 
         return decoder.decode(Record(topic=kept.topic, value=kept.payload)), ""
     except Undecodable as e:
         return None, str(e)
-    except Unavailable as e:
-        return None, f"the registry does not answer: {e}"
+    except KafkaKitError as e:
+        return None, f"its schema cannot be had: {e}"
 
 
 def _text(key: bytes | None) -> str | None:

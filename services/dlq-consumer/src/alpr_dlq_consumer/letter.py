@@ -18,6 +18,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 REASON_CHARACTERS, NAME_CHARACTERS = 2000, 249  # Kafka's own limit for a topic's name
 UNREADABLE = "the dead letter itself cannot be read"
+FIRST_FAILED_AT = "alpr.dlq.first_failed_at"
 _KEPT_METADATA = ("event_id", "camera_id", "site_id", "host_id")
 
 
@@ -71,7 +72,7 @@ def read_letter(record: Record, envelope: Mapping[str, Any], now: datetime) -> L
         form=form,
         topic=_name(envelope["original_topic"]),
         payload=value if value is not None else str(envelope["original_message"]).encode(),
-        consumer=short_name(group),
+        consumer=_header_text(carried, "alpr.dlq.consumer") or short_name(group),
         kind=kind,
         reason=reason,
         fingerprint=_header_text(carried, "alpr.dlq.fingerprint") or fingerprint(group, kind, reason),
@@ -81,7 +82,7 @@ def read_letter(record: Record, envelope: Mapping[str, Any], now: datetime) -> L
         headers=original,
         metadata=_metadata(envelope.get("metadata") or {}),
         traceparent=_header_text(dict(original), "traceparent"),
-        first_failed_at=_time(_header_text(carried, "alpr.dlq.first_failed_at") or envelope["timestamp"], now),
+        first_failed_at=_time(_first_failed(original, carried) or envelope["timestamp"], now),
         attempts=_count(_header_text(carried, "alpr.dlq.attempts"), int(envelope.get("retry_count") or 0)),
     )
 
@@ -121,6 +122,11 @@ def identity_of(record: Record) -> str:
 def encoded_headers(headers: Headers) -> list[list[str]]:
     """Headers as JSON keeps them: values in base64, for they may be any bytes."""
     return [[_name(name), base64.b64encode(value or b"").decode()] for name, value in headers]
+
+
+def _first_failed(original: Headers, carried: Mapping[str, bytes]) -> str | None:
+    """When the record failed for the first time: a replayed one brings that along."""
+    return _header_text(dict(original), FIRST_FAILED_AT) or _header_text(carried, FIRST_FAILED_AT)
 
 
 def _headers(given: Any) -> Headers:

@@ -54,6 +54,14 @@ def test_headers_of_the_kit_win_over_what_can_be_worked_out():
     assert letter.first_failed_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def test_replayed_record_remembers_when_it_first_failed():
+    again = [{"name": "alpr.dlq.first_failed_at", "value": b"2025-12-24T00:00:00+00:00"}]
+    letter = read_letter(
+        carried(headers=[("alpr.dlq.first_failed_at", AT.encode())]), envelope(original_headers=again), NOW
+    )
+    assert letter.first_failed_at == datetime(2025, 12, 24, tzinfo=UTC)
+
+
 def test_same_cause_has_the_same_fingerprint_whatever_the_numbers():
     first, second, other = (
         read_letter(carried(), envelope(error_message=text), NOW).fingerprint
