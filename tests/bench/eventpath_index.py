@@ -32,6 +32,7 @@ from alpr_schemas.identity import event_id, iso
 from alpr_search_indexer.catalogue import Catalogue, Shape
 from alpr_search_indexer.handler import IndexHandler
 from alpr_search_indexer.indices import Month, Names
+from alpr_search_indexer.parts import tune_interpreter
 from alpr_search_indexer.search_engine import SearchEngine
 from alpr_search_indexer.settings import OpenSearchSettings
 from alpr_search_indexer.writer import Pace, Writer
@@ -88,6 +89,7 @@ def _event(n: int, at: datetime, plate: str) -> dict[str, object]:
 def measure(url: str, events: int, rounds: int, pace: Pace) -> IndexRates:
     """`rounds` of ours and raw in turn, after one of each that is not counted: the engine compiles its code then."""
     given, rates = records(events), IndexRates([], [])
+    tune_interpreter()
     with closing(SearchEngine(OpenSearchSettings(hosts=(url,)))) as engine:
         catalogue = Catalogue(engine, Names(_PREFIX), Shape())
         catalogue.install()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from alpr_kafka import errors as kit
 from alpr_kafka.decoding import Decoder
 from alpr_kafka.failpoints import reach
 from alpr_kafka.handling import Prepared
+from alpr_kafka.metrics import AGE
 from alpr_kafka.records import DeadLetterKind, Place, Record, Refused
 from alpr_schemas import topics
 from alpr_search_indexer.documents import Line, line, of_event
 from alpr_search_indexer.errors import Misdeployed, Unavailable, Unfit
 from alpr_search_indexer.indices import Month
-from alpr_search_indexer.metrics import AVAILABLE, EVENT_AGE, OUTCOMES, RECORDS, REFUSED
+from alpr_search_indexer.metrics import AVAILABLE, OUTCOMES, RECORDS, REFUSED
 from alpr_search_indexer.writer import Work, Writer
 
 
@@ -25,7 +25,6 @@ class Indexing(Work):
     def __init__(self, lines: list[Line], records: dict[int, Record]) -> None:
         super().__init__(lines)
         self.records = records
-        self.captured = [line.captured_at for line in lines]
 
 
 def _now() -> datetime:
@@ -41,7 +40,7 @@ class IndexHandler:
     """
 
     topics: Sequence[str] = (topics.PLATES,)
-    keeps_offsets: Final = False
+    keeps_offsets: bool = False
 
     def __init__(
         self,
@@ -122,6 +121,7 @@ def _refused(work: Indexing) -> list[Refused]:
 
 
 def _age(work: Indexing, now: datetime) -> None:
-    """Of every event would cost more than it tells: the batch's oldest and youngest."""
-    for captured_at in {min(work.captured), max(work.captured)} if work.captured else ():
-        EVENT_AGE.observe(max((now - captured_at).total_seconds(), 0.0))
+    """A sample of the batch, evenly: quantiles are those of all, at a hundredth of the cost."""
+    stamped = [record.timestamp_ms for record in work.records.values() if record.timestamp_ms > 0]
+    for at_ms in stamped[:: max(len(stamped) // 20, 1)]:
+        AGE.labels("indexed").observe(max(now.timestamp() - at_ms / 1000, 0.0))

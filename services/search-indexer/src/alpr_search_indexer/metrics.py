@@ -15,11 +15,6 @@ BULK_DOCUMENTS = Histogram(
 )
 BULK_SECONDS = Histogram("alpr_indexer_bulk_seconds", "Time of a bulk request.")
 AVAILABLE = Gauge("alpr_indexer_opensearch_available", "1 while the search engine answers.")
-EVENT_AGE = Histogram(
-    "alpr_indexer_event_age_seconds",
-    "From capture to indexed.",
-    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 86400),
-)
 MISSING = Gauge("alpr_reconcile_missing_documents", "Events of the window that the index lacked at the last pass.")
 AHEAD = Gauge("alpr_reconcile_unstored_documents", "Documents of the window that the database lacked.")
 DRIVEN = Counter("alpr_reconcile_driven_documents_total", "Documents driven into the index from the database.")
