@@ -26,7 +26,7 @@ _SMALL, _BIG, _DOUBLE = Struct(">ii").pack, Struct(">iq").pack, Struct(">id").pa
 _FOUR_FLOATS = Struct(">iiiiii" + "if" * 4).pack
 _FLOAT4 = 700  # pg_type.oid of real
 _KEPT_TEXTS = 1 << 16
-_UUID_BYTES = 16
+_UUID_BYTES, _UUID_DIGITS = 16, 32
 
 
 def row_head(fields: int, key: bytes, at_us: int) -> bytes:
@@ -88,11 +88,15 @@ def double(value: float | None) -> bytes:
 
 def uuid_bytes(value: str) -> bytes:
     """The 16 bytes of an id, read as `uuid.UUID` reads it. Raises ValueError."""
-    try:
-        found = bytes.fromhex(value.replace("-", ""))
-    except ValueError:
-        return UUID(value).bytes
-    return found if len(found) == _UUID_BYTES else UUID(value).bytes
+    digits = value.replace("-", "")
+    if len(digits) == _UUID_DIGITS:
+        try:
+            found = bytes.fromhex(digits)
+        except ValueError:
+            return UUID(value).bytes
+        if len(found) == _UUID_BYTES:  # else there were blanks among the digits
+            return found
+    return UUID(value).bytes
 
 
 def uuid(value: bytes) -> bytes:
