@@ -12,6 +12,7 @@ from alpr_dlq_consumer.letter import Letter, encoded_headers
 from alpr_dlq_consumer.offsets import Offsets
 from alpr_dlq_consumer.replay import MAX_TRIPS
 from alpr_kafka.errors import Misdeployed, Unavailable
+from alpr_kafka.failpoints import reach
 from alpr_kafka.records import Place
 
 _INSERT = """
@@ -43,8 +44,10 @@ class Store:
         """Keep `letters`, each once; those that are new. Raises Unavailable, Fenced, Misdeployed."""
         with self._transaction() as connection:
             new = [letter for letter in letters if connection.execute(_INSERT, _row(letter)).rowcount]
+            reach("after_insert")
             self._offsets.advance(connection, following)
             before_commit()
+        reach("after_commit")
         return new
 
     def close(self) -> None:
