@@ -83,7 +83,8 @@ def show(letter: str, why: str, data: Path, *, reveal: bool, as_json: bool) -> N
         kept = queries.letter(db, letter)
         if reveal:  # before the plate is printed: who saw it is known, also where the terminal was cut off
             queries.note(db, queries.Note(actor(), "reveal", f"id={kept.id} dlq_id={kept.dlq_id}", 1, why))
-        facts = described(kept, here.decoders(), reveal=reveal)
+        with here.decoders() as decoders:
+            facts = described(kept, decoders, reveal=reveal)
     click.echo(_json(facts) if as_json else "\n".join(lines(facts)))
 
 

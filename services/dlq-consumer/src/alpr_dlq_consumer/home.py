@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +24,7 @@ class Home(Protocol):
     def dsn(self) -> str:
         """Its database."""
 
-    def decoders(self) -> Decoders:
+    def decoders(self) -> AbstractContextManager[Decoders]:
         """What reads the bytes of each form here."""
 
     def sender(self) -> Sender:
@@ -37,11 +37,13 @@ class Fleet:
 
     dsn: str
 
-    def decoders(self) -> Decoders:
+    @contextmanager
+    def decoders(self) -> Iterator[Decoders]:
         """Records are read with the registry's schemas; an outbox's with our own."""
-        from alpr_dlq_consumer.wiring import open_decoder
+        from alpr_dlq_consumer.wiring import opened_decoder
 
-        return {Form.RECORD: open_decoder(), Form.PLAIN: PlainDecoder()}
+        with opened_decoder() as framed:
+            yield {Form.RECORD: framed, Form.PLAIN: PlainDecoder()}
 
     def sender(self) -> Sender:
         """To the retry topics."""
@@ -62,9 +64,10 @@ class OneMachine:
         """Its own database."""
         return self.machine.dsn
 
-    def decoders(self) -> Decoders:
+    @contextmanager
+    def decoders(self) -> Iterator[Decoders]:
         """Our own schemas."""
-        return {Form.PLAIN: PlainDecoder()}
+        yield {Form.PLAIN: PlainDecoder()}
 
     def sender(self) -> Sender:
         """Straight to its handler."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from alpr_kafka.decoding import Decoder, FramedDecoder
 from alpr_kafka.producer import Producer
 from alpr_kafka.registry import Registry
 from alpr_kafka.settings import KafkaSettings, RegistrySettings
 
 
-def open_decoder() -> Decoder:
+@contextmanager
+def opened_decoder() -> Iterator[Decoder]:
     """Reads what Kafka held, by the registry's schemas; it is asked with the first record."""
-    return FramedDecoder(Registry(RegistrySettings()).schema)
+    with Registry(RegistrySettings()) as registry:
+        yield FramedDecoder(registry.schema)
 
 
 def open_producer() -> Producer:
