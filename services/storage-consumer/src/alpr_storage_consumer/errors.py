@@ -15,10 +15,11 @@ import psycopg
 
 from alpr_kafka.errors import Fenced, Misdeployed, Unavailable
 
-__all__ = ["POISON", "CannotRetain", "Fenced", "Misdeployed", "StorageError", "Unavailable", "translated"]
+__all__ = ["POISON", "TOO_SLOW", "CannotRetain", "Fenced", "Misdeployed", "StorageError", "Unavailable", "translated"]
 
 # A row that breaks a limit of the server is an OperationalError to the client, and yet the row's own fault.
 POISON = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
+TOO_SLOW = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
 _OUTAGE = frozenset({"08", "40", "53", "55", "57", "58"})
 _PASSING = frozenset({"25006", "0A000"})  # a standby in the primary's place; a plan of before a migration
 _DEPLOYMENT = "42"

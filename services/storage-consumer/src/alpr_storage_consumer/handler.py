@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from alpr_kafka.decoding import Decoder, PlainDecoder
+from alpr_kafka.errors import Unavailable
 from alpr_kafka.handling import Bury, Prepared
+from alpr_kafka.metrics import AGE
 from alpr_kafka.records import Place, Record
 from alpr_schemas import topics
+from alpr_storage_consumer import metrics
 from alpr_storage_consumer.batches import TimeWindow, Work, glance, prepare
+from alpr_storage_consumer.errors import TOO_SLOW
 from alpr_storage_consumer.store import Store, Written
 
 _MOSTLY = 0.5
@@ -33,6 +39,10 @@ class StorageHandler:
         While most of what comes is known already (a topic is read again), only keys are looked at: the rest follows in
         `write`, for what the database does not hold.
         """
+        with metrics.OLD_PROCESSING.time():
+            return self._prepare(records)
+
+    def _prepare(self, records: Sequence[Record]) -> Prepared[Work]:
         if self._known_share <= _MOSTLY:
             return prepare(records, self._decoder, self._window)
         work, rest = glance(records)
@@ -50,13 +60,15 @@ class StorageHandler:
         self._write(prepared, next_offsets, bury)
 
     def _write(self, prepared: Prepared[Work], next_offsets: Mapping[Place, int], bury: Bury) -> Written:
-        with self._one_at_a_time:
+        with self._one_at_a_time, _measured():
             if prepared.work.unread:
                 prepared = self._read(prepared)
             written = self._store.write(prepared, next_offsets, bury)
-        known = prepared.records - written.stored - written.rejected
-        self._known_share = known / max(prepared.records, 1)
-        return Written(written.stored, known, written.rejected)
+            known = prepared.records - written.stored - written.rejected
+            self._known_share = known / max(prepared.records, 1)
+            found = Written(written.stored, known, written.rejected)
+        _count(found, prepared)
+        return found
 
     def _read(self, glanced: Prepared[Work]) -> Prepared[Work]:
         """`glanced` with what the database does not hold decoded."""
@@ -88,3 +100,28 @@ class DirectHandler(StorageHandler):
         where the database lacks a migration.
         """
         return self._write(self.prepare(records), {}, self._store.bury)
+
+
+@contextmanager
+def _measured() -> Iterator[None]:
+    try:
+        with metrics.OLD_INSERT.time():
+            yield
+    except Unavailable as e:
+        metrics.OLD_RETRIES.inc()
+        if isinstance(e.__cause__, TOO_SLOW):
+            metrics.OLD_TIMEOUTS.inc()
+        raise
+
+
+def _count(written: Written, prepared: Prepared[Work]) -> None:
+    metrics.OLD_CONSUMED.inc(prepared.records)
+    metrics.OLD_STORED.inc(written.stored)
+    metrics.OLD_SKIPPED.inc(written.duplicates)
+    metrics.OLD_FAILED.inc(written.rejected)
+    metrics.OLD_LETTERS.inc(written.rejected)
+    now_ms = time.time() * 1000
+    for rows in prepared.work.tables.values():  # the ends of a batch tell enough: a look at each would cost more
+        for record in (rows.records[0], rows.records[-1]):
+            if record.timestamp_ms:
+                AGE.labels("stored").observe(max(0.0, now_ms - record.timestamp_ms) / 1000)

@@ -1,0 +1,220 @@
+"""How close the storage consumer comes to raw COPY: ratios, in one process, interleaved, medians.
+
+`storage_ratios` is what `tests/bench/eventpath.py` calls. The ceiling is one COPY of prebuilt binary rows, in one
+transaction, into the same table with the same indexes. Run alone: `python tests/bench/eventpath_storage.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from alpr_kafka.decoding import Decoder, PlainDecoder
+from alpr_kafka.handling import Prepared
+from alpr_kafka.records import Place, Record
+from alpr_plates.text import fold
+from alpr_schemas import codec, topics
+from alpr_schemas.identity import event_id, iso
+from alpr_storage_consumer import binary_copy
+from alpr_storage_consumer.__main__ import SWITCH_S
+from alpr_storage_consumer.batches import Work
+from alpr_storage_consumer.handler import StorageHandler
+from alpr_storage_consumer.rows import COLUMNS
+from alpr_storage_consumer.store import Store
+from alpr_testing.readings import reading
+
+_TABLE = "plate_events"
+_NAMES = sql.SQL(", ").join(map(sql.Identifier, COLUMNS[_TABLE]))
+_START = datetime(2026, 3, 1, tzinfo=UTC)
+_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFigures:
+    """Rows a second, medians, and their ratios."""
+
+    rows: int
+    batch: int
+    raw_copy: float
+    write_stage: float
+    whole: float
+    replay: float
+    prepare: float
+    row_at_a_time: float
+    write_to_raw: float
+    whole_to_raw: float
+    whole_to_row_at_a_time: float
+    replay_to_first: float
+
+
+def plate_records(count: int, cameras: int = 40, partitions: int = 3) -> list[Record]:
+    """Readings of one agent with `cameras` cameras, as they lie in Kafka's partitions (without the registry's frame)."""
+    records, offsets = [], [0] * partitions
+    for n in range(count):
+        at, camera = _START + timedelta(milliseconds=37 * n), f"cam-{n % cameras:02d}"
+        plate = "".join(_LETTERS[(n * k) % 23] for k in (7, 11, 13)) + f"{(n * 7919) % 10_000:04d}"
+        event = reading(
+            n + 1, plate, at=at, camera_id=camera, event_id=str(event_id(at, "north", camera, "epoch", f"t-{n}")),
+            captured_at=iso(at), track_id=f"t-{n}",
+        )  # fmt: skip
+        part = n % cameras % partitions
+        records.append(Record(topics.PLATES, codec.encode(event), Place(topics.PLATES, part), offsets[part]))
+        offsets[part] += 1
+    return records
+
+
+def storage_ratios(
+    dsn: str, records: Sequence[Record] | None = None, decoder: Decoder | None = None, *,
+    count: int = 60_000, batch: int = 2000, rounds: int = 5, singles: int = 3000,
+) -> StorageFigures:  # fmt: skip
+    """Measure on the migrated database `dsn`, whose events are removed; `decoder` must fit `records`.
+
+    The process must have the service's switch interval (`alpr_storage_consumer.__main__`), as `main` here sets it.
+    """
+    records = list(records or plate_records(count))
+    decoder = decoder or PlainDecoder()
+    batches = [records[n : n + batch] for n in range(0, len(records), batch)]
+    handler = StorageHandler(Store(dsn, "bench"), decoder)
+    lines = [line for b in batches for line in handler.prepare(b).work.tables[topics.PLATES].lines]
+    prebuilt = binary_copy.SIGNATURE + b"".join(lines) + binary_copy.TRAILER
+    handler.close()
+    taken: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, run in _stages(dsn, decoder, batches, prebuilt, records[:singles]):
+            taken.setdefault(name, []).append(run())
+    return _figures({name: statistics.median(found) for name, found in taken.items()}, len(records), batch, singles)
+
+
+def _stages(
+    dsn: str, decoder: Decoder, batches: Sequence[Sequence[Record]], prebuilt: bytes,
+    singles: Sequence[Record],
+) -> Iterator[tuple[str, Callable[[], float]]]:  # fmt: skip
+    handler = StorageHandler(Store(dsn, "bench"), decoder)
+    prepared: list[Prepared[Work]] = []
+    yield "prepare", lambda: _timed(lambda: prepared.extend(handler.prepare(b) for b in batches))
+    _empty(dsn)
+    yield "raw", lambda: _timed(lambda: _raw_copy(dsn, prebuilt))
+    _empty(dsn)
+    _claim(handler, batches)
+    pairs = list(zip(prepared, map(_next, batches), strict=True))
+    yield "write", lambda: _timed(lambda: [handler.write(p, following, _no_letters) for p, following in pairs])
+    handler.close()
+    _empty(dsn)
+    handler = StorageHandler(Store(dsn, "bench"), decoder)
+    _claim(handler, batches)
+    yield "whole", lambda: _timed(lambda: _consume(handler, batches))
+    handler.close()
+    handler = StorageHandler(Store(dsn, "bench"), decoder)
+    _claim(handler, batches)
+    yield "replay", lambda: _timed(lambda: _consume(handler, batches))
+    handler.close()
+    _empty(dsn)
+    yield "single", lambda: _timed(lambda: _row_at_a_time(dsn, decoder, singles))
+
+
+def _consume(handler: StorageHandler, batches: Sequence[Sequence[Record]]) -> None:
+    """As the kit does: the batch after is prepared while the batch before is written."""
+    with ThreadPoolExecutor(1) as writer:
+        writing = None
+        for batch in batches:
+            prepared = handler.prepare(batch)
+            if writing is not None:
+                writing.result()
+            writing = writer.submit(handler.write, prepared, _next(batch), _no_letters)
+        if writing is not None:
+            writing.result()
+
+
+def _row_at_a_time(dsn: str, decoder: Decoder, records: Sequence[Record]) -> None:
+    """The old design: decode, INSERT, COMMIT, each record alone."""
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING").format(
+        sql.Identifier(_TABLE), _NAMES, sql.SQL(", ").join([sql.Placeholder()] * len(COLUMNS[_TABLE]))
+    )
+    with psycopg.connect(dsn) as connection:
+        for record in records:
+            connection.execute(statement, _values(decoder.decode(record)))
+            connection.commit()
+
+
+def _values(event: Mapping[str, Any]) -> tuple[object, ...]:
+    plate, vehicle, images, extras, box = (event[name] for name in ("plate", "vehicle", "images", "extras", "box"))
+    return (
+        event["event_id"], event["captured_at"], event["camera_id"], event["track_id"], *plate.values(),
+        *vehicle.values(), *images.values(), event["latency_ms"], extras["quality_score"], extras["frame_number"],
+        event["node"]["site"], event["node"]["host"], extras["roi"], extras["direction"], event["revision"],
+        fold(plate["normalized_text"]), json.dumps(event["candidates"]), event["reads"], list(box.values()),
+        event["first_seen_at"], event["last_seen_at"], event["resumed"], event["source_epoch"], event["agent_id"],
+        event["boot_id"], event["seq"], event["detector_digest"], event["reader_digest"],
+    )  # fmt: skip
+
+
+def _raw_copy(dsn: str, prebuilt: bytes) -> None:
+    with psycopg.connect(dsn) as connection:
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(_TABLE), _NAMES)
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for n in range(0, len(prebuilt), 1 << 20):
+                copy.write(prebuilt[n : n + (1 << 20)])
+
+
+def _empty(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("TRUNCATE plate_events, agent_ledger, agent_boots, kafka_offsets")
+        connection.execute("SELECT 1")
+        connection.execute("CHECKPOINT")
+
+
+def _claim(handler: StorageHandler, batches: Sequence[Sequence[Record]]) -> None:
+    places = {record.place for batch in batches for record in batch if record.place}
+    handler.claim(sorted(places, key=lambda p: (p.topic, p.partition)))
+
+
+def _next(batch: Sequence[Record]) -> dict[Place, int]:
+    return {record.place: record.offset + 1 for record in batch if record.place}
+
+
+def _no_letters(refused: Sequence[object]) -> None:
+    raise AssertionError(f"{len(refused)} good records were refused")
+
+
+def _timed(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def _figures(taken: dict[str, float], rows: int, batch: int, singles: int) -> StorageFigures:
+    rate = {name: (singles if name == "single" else rows) / seconds for name, seconds in taken.items()}
+    return StorageFigures(
+        rows, batch, rate["raw"], rate["write"], rate["whole"], rate["replay"], rate["prepare"], rate["single"],
+        rate["write"] / rate["raw"], rate["whole"] / rate["raw"], rate["whole"] / rate["single"],
+        rate["replay"] / rate["whole"],
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Measure on a server of its own, and print."""
+    sys.setswitchinterval(SWITCH_S)
+    from alpr_storage_consumer.migrate import migrate
+    from alpr_testing.postgres import temporary_server
+
+    with tempfile.TemporaryDirectory() as folder, temporary_server(Path(folder)) as dsn:
+        migrate(dsn)
+        found = storage_ratios(dsn, count=int(sys.argv[1]) if len(sys.argv) > 1 else 60_000)
+    for name, value in asdict(found).items():
+        print(f"{name:24} {value:,.2f}")
+
+
+if __name__ == "__main__":
+    main()
