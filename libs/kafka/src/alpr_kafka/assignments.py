@@ -11,7 +11,7 @@ from alpr_kafka.records import Place
 
 
 class Assignment:
-    """The partitions that Kafka gave us; those that are not claimed yet stay paused."""
+    """The partitions that Kafka gave us; of those that are not claimed yet nothing is fetched."""
 
     def __init__(self) -> None:
         self.places: set[Place] = set()
@@ -37,7 +37,7 @@ class Assignment:
             for p in sorted(self.places, key=lambda place: (place.topic, place.partition))
         ]
         client.assign(told)
-        client.resume(told)
+        client.resume(told)  # a partition that was paused under an earlier assignment still is
         self.unclaimed = set()
 
     def held(self) -> list[TopicPartition]:

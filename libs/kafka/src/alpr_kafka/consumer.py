@@ -51,6 +51,7 @@ class _Batch(Generic[W]):
     prepared: Prepared[W]
     began: float
     next_offsets: dict[Place, int] = field(default_factory=dict)
+    dropped: bool = False
 
 
 class Consumer(Generic[W]):
@@ -183,9 +184,9 @@ class Consumer(Generic[W]):
                 failures += 1
                 continue
             self._told(True, "")
-            self._commit(batch)
-            self._measure(batch)
+            metrics.BATCHES.observe(time.monotonic() - batch.began)
             return
+        batch.dropped = True
 
     def _bury(self, batch: _Batch[W], refused: Sequence[Refused]) -> None:
         gone = {id(one.record) for one in refused}
@@ -198,18 +199,15 @@ class Consumer(Generic[W]):
             metrics.DEAD.labels(one.kind.value).inc()
 
     def _commit(self, batch: _Batch[W]) -> None:
+        """Tell Kafka, without waiting. Only the thread that polls may: another one may wait for ever in librdkafka."""
         told = [TopicPartition(place.topic, place.partition, at) for place, at in batch.next_offsets.items()]
         try:
-            if self._handler.keeps_offsets:
-                self._client.commit(offsets=told, asynchronous=True)
-            else:
-                self._client.commit(offsets=told, asynchronous=False)
+            self._client.commit(offsets=told, asynchronous=True)
         except KafkaException as e:
             if e.args[0].code() not in _GONE:
                 log.warning("not_committed", error=e.args[0].name())  # it comes again, and changes nothing
 
     def _measure(self, batch: _Batch[W]) -> None:
-        metrics.BATCHES.observe(time.monotonic() - batch.began)
         metrics.ROWS.observe(len(batch.records))
         newest: dict[str, int] = {}
         for record in batch.records:
@@ -260,10 +258,13 @@ class Consumer(Generic[W]):
             _wait(flying, _BESIDE_S)
         if not flying.done():
             return
-        self._flying = self._flying_batch = None
+        batch, self._flying, self._flying_batch = self._flying_batch, None, None
         self._resume()
         try:
             flying.result()
+            if batch is not None and not batch.dropped and batch.generation == self._assignment.generation:
+                self._commit(batch)
+                self._measure(batch)
         except Fenced as e:
             metrics.FENCED.inc()
             log.warning("fenced", reason=str(e))
@@ -286,7 +287,7 @@ class Consumer(Generic[W]):
             self._spilled.append(message)
 
     def _pause(self) -> None:
-        if not self._paused and self._assignment.places:
+        if not self._paused and self._assignment.places and not self._assignment.unclaimed:
             self._paused = True
             self._client.pause(self._assignment.held())
 
@@ -334,9 +335,7 @@ class Consumer(Generic[W]):
         self._assignment.given(partitions)
         self._fenced_at = None
         self._claim_at = 0.0
-        client.assign(partitions)
-        client.pause(partitions)
-        self._paused = True
+        client.unassign()  # nothing is fetched before it is known from where
         metrics.ASSIGNED.set(len(partitions))
 
     def _on_revoke(self, client: confluent_kafka.Consumer, _: list[TopicPartition]) -> None:
