@@ -77,7 +77,9 @@ class Store:
             written, refused = self._write(connection, prepared)
             self._offsets.advance(connection, following)
             if refused:
+                reach("before_bury")
                 bury(refused)
+                reach("after_bury")
             if written.stored:
                 connection.execute("SELECT pg_notify('alpr_events', '')")
         reach("after_commit")
