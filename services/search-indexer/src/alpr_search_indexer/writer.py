@@ -50,6 +50,7 @@ class Pace:
     threads: int = 2
     tries: int = 3
     first_delay_s: float = 0.2
+    longest_delay_s: float = 2.0
 
 
 class Writer:
@@ -77,7 +78,8 @@ class Writer:
             if attempt:
                 RETRIES.inc(len(work.open))
                 # Full jitter (Brooker, "Exponential backoff and jitter"): many indexers do not come back as one.
-                self._stop.wait(random.uniform(0, self._pace.first_delay_s * 2**attempt))  # noqa: S311 - no secret
+                delay_s = min(self._pace.first_delay_s * 2 ** min(attempt, 16), self._pace.longest_delay_s)
+                self._stop.wait(random.uniform(0, delay_s))  # noqa: S311 - no secret
             self._round(work)
             if not work.open:
                 return

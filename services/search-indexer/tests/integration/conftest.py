@@ -1,6 +1,5 @@
 """What the tests on real servers share: an engine with names of the test's own, rows, and documents read back."""
 
-import os
 import random
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -21,9 +20,9 @@ from alpr_search_indexer.writer import Pace, Writer
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="session")
-def engine_url():
-    return os.environ["ALPR_TEST_OPENSEARCH"]
+@pytest.fixture
+def engine_url(opensearch):
+    return opensearch.url
 
 
 @pytest.fixture
