@@ -1,6 +1,6 @@
 """The indexer's own rate by the raw `_bulk` of the same bytes, on the same number of threads; interleaved, medians.
 
-    python tests/bench/eventpath_index.py http://127.0.0.1:9200    about two minutes
+    python tests/bench/eventpath_index.py    about two minutes; with a URL on a node that runs already
 
 Ours: Avro bytes in, decoded, made into documents, posted and judged, as the consumer does it: one batch is prepared
 while the one before is written. Raw: the lines that ours made, joined beforehand, posted by urllib3 and not looked at.
@@ -12,17 +12,21 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import logging
 import random
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import fastavro
+import structlog
 import urllib3
 
 from alpr_kafka.decoding import PlainDecoder
@@ -36,6 +40,7 @@ from alpr_search_indexer.parts import tune_interpreter
 from alpr_search_indexer.search_engine import SearchEngine
 from alpr_search_indexer.settings import OpenSearchSettings
 from alpr_search_indexer.writer import Pace, Writer
+from alpr_testing.opensearch import OpenSearch, running_opensearch
 
 GOAL = 0.75
 BATCH = 2000  # records, as the consumer drains them
@@ -173,17 +178,26 @@ def _clean(engine: SearchEngine, catalogue: Catalogue) -> None:
         engine.find("DELETE", f"/{index}")
 
 
+@contextmanager
+def _node() -> Iterator[OpenSearch]:
+    with tempfile.TemporaryDirectory(prefix="alpr-bench-") as folder, running_opensearch(Path(folder)) as node:
+        yield node
+
+
 def main() -> int:
     """Print the figures; 0 when the goal is met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("url")
+    parser.add_argument("url", nargs="?")
     parser.add_argument("--events", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=Pace().size)
     parser.add_argument("--threads", type=int, default=Pace().threads)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    rates = measure(given.url, given.events, given.rounds, Pace(size=given.size, threads=given.threads))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with ExitStack() as running:
+        url = given.url or running.enter_context(_node()).url
+        rates = measure(url, given.events, given.rounds, Pace(size=given.size, threads=given.threads))
     ours, raw = statistics.median(rates.ours), statistics.median(rates.raw)
     if given.json:
         print(json.dumps({"ours": rates.ours, "raw": rates.raw, "ratio": rates.ratio, "goal": GOAL}))
