@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alpr_testing.needs import missing
 
-_TOOLS = Path(__file__).parents[4] / "tools"
+TOOLS = Path(__file__).parents[4] / "tools"
 
 
 @cache
@@ -23,8 +23,14 @@ def java(least: int, most: int = 99) -> Path:
     return Path(_told("java-found", str(least), str(most), what="a Java is missing"))
 
 
+@cache
+def node() -> Path:
+    """A Node.js, obtained where it is missing. Skips the test (in CI: fails) if it cannot be."""
+    return Path(_told("node-found", what="no Node.js can be had here")) / "node"
+
+
 def _told(tool: str, *arguments: str, what: str) -> str:
-    done = subprocess.run([str(_TOOLS / tool), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([str(TOOLS / tool), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         missing(f"{what}: {done.stderr[-500:]}")
     return done.stdout.strip().splitlines()[-1]

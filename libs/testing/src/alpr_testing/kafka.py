@@ -18,32 +18,30 @@ import pytest
 from alpr_testing.event_servers import java, server_folder
 from alpr_testing.fault_proxy import FaultProxy
 from alpr_testing.kafka_config import USERS, Ports, make_certificates, properties
-from alpr_testing.server_processes import ServerProcesses
-from alpr_testing.waiting import until
+from alpr_testing.one_server import OneServer
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
-_START_WITHIN_S = 120
 _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
 
-class Broker:
+class Broker(OneServer):
     """A running broker; make one with `running_broker`, or have the run's own by the fixture `broker`.
 
     Attributes:
-        folder: for its data, its certificates and its log (`kafka.log`).
         ports: where it listens; it keeps them over restarts.
         overrides: what its configuration says otherwise; read at each start of it.
         heap_mib: of its JVM; read at each start of it.
     """
 
+    name = "kafka"
+
     def __init__(self, folder: Path, overrides: Mapping[str, str] | None = None) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.ports = Ports.free()
         self.overrides = dict(overrides or {})
         self.heap_mib = 512
-        self._processes = ServerProcesses(folder, {})
         self._classes = ("-cp", f"{server_folder('kafka')}/libs/*")
 
     @property
@@ -104,39 +102,12 @@ class Broker:
         if done.returncode:
             raise RuntimeError(f"Kafka's storage cannot be formatted: {done.stdout}{done.stderr}")
 
-    def start(self) -> None:
-        """Start it, on the data that is there, and wait until it answers. Raises RuntimeError where it ends."""
-        self._tell()
-        arguments = [f"-Xmx{self.heap_mib}m", *_JVM, *self._classes, "kafka.Kafka"]
-        self._processes.start("kafka", java(17), {}, [*arguments, str(self.folder / "server.properties")])
-        until(self._answers, _START_WITHIN_S, f"Kafka answers; see {self.folder}/kafka.log")
-
-    def kill(self) -> None:
-        """End it by SIGKILL; its data stays."""
-        self._processes.kill("kafka")
-
-    def stop(self) -> None:
-        """End it politely."""
-        self._processes.stop("kafka")
-
-    def pause(self) -> None:
-        """Stop it amid whatever it does; its connections stay open."""
-        self._processes.pause("kafka")
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self._processes.resume("kafka")
-
     def restart(self, overrides: Mapping[str, str] | None = None) -> None:
         """End it politely and start it again on its data; `overrides` (where given) replace those it had."""
         self.stop()
         if overrides is not None:
             self.overrides = dict(overrides)
         self.start()
-
-    def close(self) -> None:
-        """End it for good."""
-        self._processes.kill_all()
 
     def admin(self) -> AdminClient:
         """An administrator's client."""
@@ -163,10 +134,14 @@ class Broker:
     def _tell(self) -> None:
         (self.folder / "server.properties").write_text(properties(self.folder, self.ports, self.overrides))
 
+    def _command(self) -> Sequence[str]:
+        self._tell()
+        jvm = [f"-Xmx{self.heap_mib}m", *_JVM]
+        return [str(java(17)), *jvm, *self._classes, "kafka.Kafka", str(self.folder / "server.properties")]
+
     def _answers(self) -> bool:
         from confluent_kafka import KafkaException
 
-        self._processes.check("kafka")
         try:
             return bool(self.admin().list_topics(timeout=1).brokers)
         except KafkaException:
@@ -176,7 +151,6 @@ class Broker:
 @contextmanager
 def running_broker(folder: Path, overrides: Mapping[str, str] | None = None) -> Iterator[Broker]:
     """A broker with its data in `folder`, while this lasts."""
-    folder.mkdir(parents=True, exist_ok=True)
     broker = Broker(folder, overrides)
     try:
         broker.prepare()

@@ -10,20 +10,28 @@ from alpr_testing.api import api
 from alpr_testing.browser import _window, browser
 from alpr_testing.control_plane import cluster, control_plane, namespace
 from alpr_testing.kafka import broker, topic
+from alpr_testing.object_store import bucket, object_store
+from alpr_testing.opensearch import index_prefix, opensearch
 from alpr_testing.postgres import database, postgres
 from alpr_testing.registry import registry
+from alpr_testing.timescale import timescale
 
 __all__ = [
     "_window",
     "api",
     "broker",
     "browser",
+    "bucket",
     "cluster",
     "control_plane",
     "database",
+    "index_prefix",
     "namespace",
+    "object_store",
+    "opensearch",
     "postgres",
     "registry",
+    "timescale",
     "topic",
 ]
 

@@ -188,6 +188,8 @@ def _prepare(order: Mapping[str, Any], out: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     os.environ.update(order["environment"])
+    if failpoints := sys.modules.get("alpr_kafka.failpoints"):  # it read the zygote's environment, which has none
+        failpoints.arm(os.environ.get("ALPR_FAILPOINT", ""))
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
