@@ -10,6 +10,7 @@ Both write into a new index each round, in requests of the same size. Exits 0 wh
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import logging
@@ -94,8 +95,7 @@ def _event(n: int, at: datetime, plate: str) -> dict[str, object]:
 def measure(url: str, events: int, rounds: int, pace: Pace) -> IndexRates:
     """`rounds` of ours and raw in turn, after one of each that is not counted: the engine compiles its code then."""
     given, rates = records(events), IndexRates([], [])
-    tune_interpreter()
-    with closing(SearchEngine(OpenSearchSettings(hosts=(url,)))) as engine:
+    with _tuned(), closing(SearchEngine(OpenSearchSettings(hosts=(url,)))) as engine:
         catalogue = Catalogue(engine, Names(_PREFIX), Shape())
         catalogue.install()
         bodies = list(_bodies(engine, catalogue, given, pace))
@@ -110,6 +110,19 @@ def measure(url: str, events: int, rounds: int, pace: Pace) -> IndexRates:
             _clean(engine, catalogue)
             engine.find("DELETE", f"/_index_template/{_PREFIX}")
     return rates
+
+
+@contextmanager
+def _tuned() -> Iterator[None]:
+    """The interpreter as the service has it; for raw too."""
+    before = sys.getswitchinterval(), gc.get_threshold()
+    tune_interpreter()
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before[0])
+        gc.set_threshold(*before[1])
+        gc.unfreeze()
 
 
 def _handler(engine: SearchEngine, catalogue: Catalogue, pace: Pace) -> IndexHandler:

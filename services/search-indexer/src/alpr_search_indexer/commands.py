@@ -63,6 +63,8 @@ def reindex(since: datetime | None, until: datetime | None, *, from_db: bool, as
     from alpr_search_indexer.rebuild import Rebuild
 
     with _parts() as (settings, engine, catalogue, database, pace):
+        if not database.alone("rebuild"):
+            raise click.ClickException("another alpr-reindex is at work on this database")
         catalogue.install_template()
         wanted = chosen(database.span(), since, until, settings.keep)
         done: dict[str, int] = {}

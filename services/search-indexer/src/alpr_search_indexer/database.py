@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
@@ -103,9 +103,9 @@ class Database:
         query = "SELECT DISTINCT site_id FROM plate_events WHERE captured_at >= %(since)s AND site_id <> '' ORDER BY 1"
         return [row[0] for row in self._rows(query, {"since": since})]
 
-    def alone(self) -> bool:
-        """Whether this session is the one that reconciles; it stays so until it is closed."""
-        return bool(self._rows("SELECT pg_try_advisory_lock(%(lock)s)", {"lock": _RECONCILER})[0][0])
+    def alone(self, task: Literal["reconcile", "rebuild"]) -> bool:
+        """Whether this session is the one that does `task`; it stays so until it is closed."""
+        return bool(self._rows("SELECT pg_try_advisory_lock(%(lock)s)", {"lock": _LOCKS[task]})[0][0])
 
     def close(self) -> None:
         """Close the connection; the next question opens another."""
@@ -139,7 +139,7 @@ def _given(since: datetime, until: datetime, after: Key | None) -> dict[str, Any
     return given if after is None else given | {"at": after.captured_at, "id": after.event_id}
 
 
-_RECONCILER = 0x7265636F  # "reco"
+_LOCKS = {"reconcile": 0x7265636F, "rebuild": 0x72656275}  # "reco", "rebu"
 _COLUMNS = sql.SQL(", ").join(
     sql.SQL("candidates::text") if name == "candidates" else sql.Identifier(name) for name in ROW_COLUMNS
 )

@@ -109,11 +109,11 @@ def _tasks(
     reconciler = Reconciler(engine, catalogue.names, database, writer, limits)
     tasks: list[tuple[str, Task]] = [
         ("expire", lambda now: catalogue.retire(now, search.keep)),
-        ("reconcile", lambda now: database.alone() and reconciler.compare(now, drive=True)),
+        ("reconcile", lambda now: database.alone("reconcile") and reconciler.compare(now, drive=True)),
     ]
     audited = parts.picture_audit(database, bounds)
     if audited is not None:
         audit, findings = audited
         open_things.enter_context(closing(findings))
-        tasks.append(("pictures", lambda now: database.alone() and audit.look(now)))
+        tasks.append(("pictures", lambda now: database.alone("reconcile") and audit.look(now)))
     return tasks

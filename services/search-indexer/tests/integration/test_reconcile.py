@@ -181,7 +181,7 @@ def test_the_granted_role_does_all_of_it_and_can_change_no_event(database, event
             dsn = psycopg.conninfo.make_conninfo(database, user=role, password="x")
             reader, findings = Database(dsn), Findings(dsn)
             assert reader.newest_feed() > 0
-            assert reader.alone()
+            assert reader.alone("reconcile")
             findings.note([])
             assert findings.oldest(1) == []
             with psycopg.connect(dsn) as other, pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -202,8 +202,8 @@ def test_the_reading_session_cannot_write_whatever_its_role(reader):
 
 def test_one_process_reconciles_at_a_time(database, reader):
     other = Database(database)
-    assert reader.alone()
-    assert not other.alone()
+    assert reader.alone("reconcile")
+    assert not other.alone("reconcile")
     reader.close()
-    assert other.alone()
+    assert other.alone("reconcile")
     other.close()
