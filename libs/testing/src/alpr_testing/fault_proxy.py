@@ -11,14 +11,16 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, Self
 
-Mode = Literal["pass", "refuse", "freeze", "delay"]
+Mode = Literal["pass", "refuse", "freeze", "delay", "mute"]
 
 
 class FaultProxy:
     """Listens on 127.0.0.1:`port` (a free one where it is 0) and speaks to 127.0.0.1:`target`; a context manager.
 
     Modes: `pass`; `refuse` cuts all connections and new ones at once; `freeze` lets no byte through while connections
-    stay open, as a dead NAT entry does; `delay` holds each piece back for `delay_s`, in both directions.
+    stay open, as a dead NAT entry does; `delay` holds each piece back for `delay_s`, in both directions; `mute` lets
+    arrive what clients send and throws away what the server answers, such as an acknowledgement. A connection that
+    lost an answer so is cut when the mode changes: what would come next on it has no meaning.
     """
 
     def __init__(self, target: int, *, port: int = 0) -> None:
@@ -31,6 +33,7 @@ class FaultProxy:
         self._thawed.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._stalled: set[asyncio.StreamWriter] = set()
+        self._unanswered: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self.port = port
 
@@ -76,6 +79,9 @@ class FaultProxy:
         (self._thawed.clear if mode == "freeze" else self._thawed.set)()
         if mode == "refuse":
             await self._cut()
+        elif mode != "mute":
+            for writer in self._unanswered:
+                _reset(writer)
 
     async def _cut(self) -> None:
         for writer in list(self._writers):
@@ -100,17 +106,21 @@ class FaultProxy:
             return
         self._writers |= {writer, far_writer}
         try:
-            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer, answers=True))
         finally:
             for one in (writer, far_writer):
                 self._writers.discard(one)
                 self._stalled.discard(one)
+                self._unanswered.discard(one)
                 one.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False) -> None:
         try:
             while chunk := await reader.read(65536):
                 await self._held_back(writer)
+                if answers and self._mode == "mute":
+                    self._unanswered.add(writer)
+                    continue
                 writer.write(chunk)
                 await writer.drain()
             await self._held_back(writer)  # a frozen line carries no end either

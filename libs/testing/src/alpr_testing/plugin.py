@@ -12,6 +12,7 @@ from alpr_testing.control_plane import cluster, control_plane, namespace
 from alpr_testing.kafka import broker, topic
 from alpr_testing.object_store import bucket, object_store
 from alpr_testing.opensearch import index_prefix, opensearch
+from alpr_testing.own_postgres import own_postgres
 from alpr_testing.postgres import database, postgres
 from alpr_testing.registry import registry
 from alpr_testing.timescale import timescale
@@ -29,6 +30,7 @@ __all__ = [
     "namespace",
     "object_store",
     "opensearch",
+    "own_postgres",
     "postgres",
     "registry",
     "timescale",

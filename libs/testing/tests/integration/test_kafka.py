@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from alpr_testing.kafka import Broker
@@ -43,6 +43,16 @@ def _consumed(settings: Mapping[str, str], topic: str, count: int) -> list[bytes
     finally:
         consumer.close()
     return [message.value() for message in got]
+
+
+def _stored(broker: Broker, topic: str) -> int:
+    """Records that the topic holds."""
+    consumer = Consumer({**broker.plain(), **_QUIET, "group.id": "none"})
+    try:
+        marks = [consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10) for number in range(3)]
+    finally:
+        consumer.close()
+    return sum(high - low for low, high in filter(None, marks))
 
 
 def test_a_killed_broker_returns_with_its_records_and_users(broker: Broker, topic: str) -> None:
@@ -123,3 +133,20 @@ def test_clients_on_the_faulty_line_stay_on_it(broker: Broker, topic: str) -> No
         assert [error.code() for error in _produce(settings, topic, [b"two"]) if error] == [KafkaError._MSG_TIMED_OUT]
         line.set("pass")
         assert _produce(settings, topic, [b"three"]) == [None]
+
+
+def test_a_record_whose_acknowledgement_is_lost_is_there_once(broker: Broker, topic: str) -> None:
+    outcomes: list[KafkaError | None] = []
+    with broker.proxied() as (line, address):
+        told = {"bootstrap.servers": address, "enable.idempotence": True, "socket.timeout.ms": 1500}
+        producer = Producer({**told, **_QUIET})
+        producer.produce(topic, b"one", on_delivery=lambda error, _: outcomes.append(error))
+        assert producer.flush(30) == 0
+        line.set("mute")
+        producer.produce(topic, b"two", on_delivery=lambda error, _: outcomes.append(error))
+        assert producer.flush(2) == 1
+        line.set("pass")
+        assert producer.flush(30) == 0
+    assert outcomes == [None, None]
+    assert sorted(filter(None, _consumed(broker.plain(), topic, 2))) == [b"one", b"two"]
+    assert _stored(broker, topic) == 2

@@ -19,6 +19,7 @@ class _Echo(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         try:
             while got := self.request.recv(65536):
+                self.server.heard.append(got)
                 self.request.sendall(got)
         except ConnectionError:
             pass
@@ -27,11 +28,19 @@ class _Echo(socketserver.BaseRequestHandler):
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    heard: list[bytes]
 
 
 @pytest.fixture
-def proxy() -> Iterator[FaultProxy]:
+def heard() -> list[bytes]:
+    """What the server took in, on all its connections."""
+    return []
+
+
+@pytest.fixture
+def proxy(heard: list[bytes]) -> Iterator[FaultProxy]:
     with _Server(("127.0.0.1", 0), _Echo) as server:
+        server.heard = heard
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         with FaultProxy(server.server_address[1]) as proxy:
             yield proxy
@@ -150,3 +159,26 @@ def unused_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_what_is_sent_on_a_mute_line_arrives_and_its_answer_does_not(proxy: FaultProxy, heard: list[bytes]) -> None:
+    with _connected(proxy, 0.3) as connection:
+        assert _echoed(connection, b"one") == b"one"
+        proxy.set("mute")
+        connection.sendall(b"two")
+        until(lambda: b"".join(heard) == b"onetwo", 5, "the server has heard it")
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        proxy.set("pass")
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
+    with _connected(proxy) as connection:
+        assert _echoed(connection, b"three") == b"three"
+
+
+def test_a_connection_that_lost_nothing_outlives_a_mute_line(proxy: FaultProxy) -> None:
+    with _connected(proxy) as connection:
+        assert _echoed(connection, b"one") == b"one"
+        proxy.set("mute")
+        proxy.set("pass")
+        assert _echoed(connection, b"two") == b"two"
