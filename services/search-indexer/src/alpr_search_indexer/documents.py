@@ -22,6 +22,7 @@ from alpr_search_indexer.indices import Month
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=5)
 """A clock may be this much ahead of ours."""
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it; an even number of backslashes before it are text
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Document = dict[str, Any]
@@ -46,6 +47,7 @@ class Line:
 def of_event(event: Mapping[str, Any], now: datetime) -> Document:
     """The document of a decoded `PlateEvent`. Raises Unfit for ids and times that no index should hold."""
     plate = event["plate"]
+    _check(event["camera_id"], event["track_id"], plate)
     return {
         "camera_id": event["camera_id"],
         "track_id": event["track_id"],
@@ -130,9 +132,12 @@ def line(document: Document, written: Callable[[Month], str]) -> Line:
     month = _month(captured_at.year, captured_at.month)
     event_id, version = document["event_id"], document["revision"]
     try:
-        data = b"%b%b\n" % (action(written(month), event_id, version), orjson.dumps(document))
+        source = orjson.dumps(document)
     except TypeError as e:  # orjson's word for text that is no Unicode, and for numbers beyond 64 bits
         raise Unfit("event: a text that is no Unicode or a number beyond 64 bits") from e
+    if rb"\u0000" in source and _NUL.search(source):
+        raise Unfit("event: a text with a NUL character, which no database keeps")
+    data = b"%b%b\n" % (action(written(month), event_id, version), source)
     return Line(event_id, month, version, captured_at, data)
 
 
@@ -141,6 +146,16 @@ def action(alias: str, event_id: str, version: int) -> bytes:
     return (
         f'{{"index":{{"_index":"{alias}","_id":"{event_id}","version":{version},"version_type":"external"}}}}\n'
     ).encode()
+
+
+def _check(camera: str, track: str, plate: Mapping[str, Any]) -> None:
+    """What the database would refuse, the index shall not have; one condition for what is nearly always right."""
+    text, normalized = plate["text"], plate["normalized_text"]
+    fits = 0 < len(camera) <= 50 and 0 < len(track) <= 50 and 0 < len(text) <= 20 and 0 < len(normalized) <= 20
+    if not fits:
+        raise Unfit("camera_id and track_id have 1 to 50 characters, plate.text and plate.normalized_text 1 to 20")
+    if not 0 <= plate["confidence"] <= 1:
+        raise Unfit("plate.confidence: not within 0 to 1")
 
 
 _month = cache(Month)  # a batch has one or two

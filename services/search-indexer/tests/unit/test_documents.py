@@ -118,7 +118,35 @@ def test_text_that_is_no_unicode_and_numbers_without_end_are_unfit():
             line(of_event(event(**fields), NOW), WRITTEN)
 
 
-@given(st.text(max_size=20), st.text(max_size=20))
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"camera_id": ""},
+        {"camera_id": "c" * 51},
+        {"track_id": "t" * 51},
+        {"plate": {"text": "", "normalized_text": "AB12", "confidence": 0.5}},
+        {"plate": {"text": "AB12", "normalized_text": "A" * 21, "confidence": 0.5}},
+        {"plate": {"text": "AB12", "normalized_text": "AB12", "confidence": 1.5}},
+        {"plate": {"text": "AB12", "normalized_text": "AB12", "confidence": float("nan")}},
+        {"plate": {"text": "A\0B", "normalized_text": "AB", "confidence": 0.5}},
+        {"source_epoch": "e\0"},
+    ],
+)
+def test_what_the_database_would_refuse_is_unfit(fields):
+    with pytest.raises(Unfit) as e:
+        line(of_event(event(**fields), NOW), WRITTEN)
+    assert "AB12" not in str(e.value)
+
+
+def test_backslashes_before_u0000_are_text():
+    for text in ("\\u0000", "\\\\u0000"):
+        assert line(of_event(event(source_epoch=text), NOW), WRITTEN)
+
+
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@given(texts, texts)
 def test_any_text_stays_one_line_and_itself(text, camera):
     made = of_event(event(plate={"text": text, "normalized_text": "AB12", "confidence": 1.0}, camera_id=camera), NOW)
     data = line(made, WRITTEN).data
