@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alpr_testing.needs import needs
-from alpr_testing.ports import free_port
+from alpr_testing.ports import lasting_port
 
 # May do all; and one who may log in and do nothing.
 USERS = {"alpr": "alpr-test-password", "stranger": "stranger-test-password"}
@@ -38,7 +38,7 @@ class Ports:
     @classmethod
     def free(cls) -> Ports:
         """Ports that nobody listens on now."""
-        return cls(*(free_port() for _ in range(6)))
+        return cls(*(lasting_port() for _ in range(6)))
 
 
 def make_certificates(folder: Path) -> None:

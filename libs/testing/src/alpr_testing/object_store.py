@@ -14,7 +14,7 @@ import pytest
 
 from alpr_testing.event_servers import server_folder
 from alpr_testing.one_server import OneServer, answers_http
-from alpr_testing.ports import free_port
+from alpr_testing.ports import lasting_port
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -36,7 +36,7 @@ class ObjectStore(OneServer):
     def __init__(self, folder: Path) -> None:
         told = {"MINIO_UPDATE": "off", "MINIO_BROWSER": "off", "MINIO_PROMETHEUS_AUTH_TYPE": "public"}
         super().__init__(folder, {**told, "MINIO_ROOT_USER": KEY_ID, "MINIO_ROOT_PASSWORD": SECRET})
-        self.port = free_port()
+        self.port = lasting_port()
         self._program = server_folder("minio") / "minio"
 
     @property

@@ -12,7 +12,7 @@ import pytest
 
 from alpr_testing.event_servers import TOOLS, java, server_folder
 from alpr_testing.one_server import OneServer, answers_http
-from alpr_testing.ports import free_port
+from alpr_testing.ports import lasting_port
 
 # Past 23 Java has no security manager, which this OpenSearch asks for.
 _JAVA = (17, 23)
@@ -31,7 +31,7 @@ class OpenSearch(OneServer):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.port = free_port()
+        self.port = lasting_port()
         self.heap_mib = 768
         self.settings: dict[str, str] = {}
         self._libs = server_folder("opensearch") / "libs"

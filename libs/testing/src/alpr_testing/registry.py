@@ -14,7 +14,7 @@ import pytest
 
 from alpr_testing.event_servers import java, server_folder
 from alpr_testing.one_server import OneServer, answers_http
-from alpr_testing.ports import free_port
+from alpr_testing.ports import lasting_port
 
 
 class Registry(OneServer):
@@ -31,8 +31,8 @@ class Registry(OneServer):
         # As version 3 and version 2 call it.
         told = {"APICURIO_DATASOURCE_URL": database, "REGISTRY_DATASOURCE_URL": database}
         super().__init__(folder, {"APICURIO_STORAGE_KIND": "sql", **told})
-        self.port = free_port()
-        self._management = free_port()
+        self.port = lasting_port()
+        self._management = lasting_port()
         self._program = server_folder("registry")
 
     @property

@@ -16,7 +16,7 @@ import pytest
 
 from alpr_testing.event_servers import TOOLS, node, server_folder
 from alpr_testing.one_server import OneServer
-from alpr_testing.ports import free_port
+from alpr_testing.ports import lasting_port
 
 
 class Timescale(OneServer):
@@ -30,7 +30,7 @@ class Timescale(OneServer):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.port = free_port()
+        self.port = lasting_port()
         self._program = server_folder("timescale")
 
     @property
