@@ -146,6 +146,7 @@ def _opened(data: Path) -> Iterator[tuple[Home, psycopg.Connection]]:
     from alpr_dlq_consumer.errors import LettersError
     from alpr_dlq_consumer.home import home
     from alpr_dlq_consumer.queries import connected
+    from alpr_dlq_consumer.settings import faults
     from alpr_telemetry import scrub
 
     try:
@@ -153,9 +154,8 @@ def _opened(data: Path) -> Iterator[tuple[Home, psycopg.Connection]]:
             yield here, db
     except LettersError as e:
         raise click.ClickException(scrub(str(e))) from e
-    except ValidationError as e:  # of the settings; without their values, some are secret
-        faults = (f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in e.errors(include_input=False))
-        raise click.ClickException("the environment: " + "; ".join(faults)) from e
+    except ValidationError as e:
+        raise click.ClickException(f"the environment: {faults(e)}") from e
 
 
 def _plan(here: Home, db: psycopg.Connection, selection: Selection, rate: float) -> None:

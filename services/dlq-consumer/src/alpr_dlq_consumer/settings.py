@@ -6,16 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
-from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from alpr_dlq_consumer.census import Retention
+from alpr_kafka.settings import ConsumerSettings, Seconds
 
 
 class DatabaseSettings(BaseSettings):
     """Where the letters lie: ALPR_DATABASE_URL, or the old DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD."""
 
-    model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
 
     url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ALPR_DATABASE_URL", "url"))
     host: str | None = Field(default=None, validation_alias="DB_HOST")
@@ -42,17 +43,28 @@ class DatabaseSettings(BaseSettings):
         return self.password.get_secret_value() if self.password else None
 
 
-class LettersSettings(BaseSettings):
-    """How long letters are kept and how often they are counted, as ALPR_DLQ_SETTLED_DAYS and so on."""
+class LettersSettings(ConsumerSettings):
+    """The consumer: the kit's settings with this service's group and port, and how letters are kept and counted.
 
-    model_config = SettingsConfigDict(env_prefix="ALPR_DLQ_", frozen=True)
+    Attributes:
+        settled_days: replayed and discarded letters are deleted after so many days.
+        open_days: new and parked ones, of which nobody decided; they are personal data too.
+        largest_groups: how many groups are named to Prometheus.
+    """
 
-    settled_days: PositiveInt = 30
-    open_days: PositiveInt = 180
-    census_every_s: PositiveFloat = 15.0
-    largest_groups: PositiveInt = Field(default=20, le=100)
+    group_id: str = Field("alpr-dlq-consumer", validation_alias="KAFKA_GROUP_ID")
+    metrics_port: int = Field(8005, ge=0, le=65535, validation_alias="METRICS_PORT")
+    settled_days: int = Field(30, ge=1, validation_alias="ALPR_DLQ_SETTLED_DAYS")
+    open_days: int = Field(180, ge=1, validation_alias="ALPR_DLQ_OPEN_DAYS")
+    census_every_s: Seconds = Field(15.0, validation_alias="ALPR_DLQ_CENSUS_EVERY_S")
+    largest_groups: int = Field(20, ge=0, le=100, validation_alias="ALPR_DLQ_LARGEST_GROUPS")
 
     @property
     def retention(self) -> Retention:
         """The same, as the caretaker takes it."""
         return Retention(timedelta(days=self.settled_days), timedelta(days=self.open_days))
+
+
+def faults(error: ValidationError) -> str:
+    """What is wrong with the settings, without the values: some are secret."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
