@@ -15,10 +15,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
-from uuid import UUID
 
 import structlog
 
@@ -27,6 +26,7 @@ from alpr_search_indexer.database import Database, Key, Row
 from alpr_search_indexer.documents import Line, line, of_row
 from alpr_search_indexer.errors import Unavailable
 from alpr_search_indexer.indices import Month
+from alpr_search_indexer.progress import Progress
 from alpr_search_indexer.search_engine import SearchEngine
 from alpr_search_indexer.writer import Pace, Work, Writer
 
@@ -36,33 +36,6 @@ _PAGE = 4000
 _NOTE_EVERY_S = 2.0
 _OVERLAP = timedelta(hours=1)
 """Documents this young at the start are copied too: the database may have been behind the index by then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a generation is; kept in it, so that whoever comes next goes on.
-
-    Attributes:
-        began_at: ISO time.
-        feed: number of the row stored last when it began.
-        captured_at, event_id: the row written last; empty before the first.
-        rows: written so far.
-        replaces: the index that is swapped out; set just before the swap.
-        floors: of every index of the month at the start, the number of its last write.
-    """
-
-    began_at: str
-    feed: int
-    floors: dict[str, int]
-    captured_at: str = ""
-    event_id: str = ""
-    rows: int = 0
-    replaces: str = ""
-
-    @property
-    def key(self) -> Key | None:
-        """Where pages go on."""
-        return Key(datetime.fromisoformat(self.captured_at), UUID(self.event_id)) if self.event_id else None
 
 
 class Rebuild:
@@ -201,15 +174,20 @@ class Rebuild:
         """After the swap; may be repeated as a whole."""
         old = progress.replaces
         if old and self._engine.find("GET", f"/{old}/_settings/index.uuid") is not None:
+            self._hide(old, hidden=True)  # for readers by wildcard there is one of both at a time
+            self._hide(index, hidden=False)
             self._engine.ask("PUT", f"/{old}/_block/write")
             self._copy(old, index, progress)
             self._engine.find("DELETE", f"/{old}")
         with closing(self._writer()) as writer:
             for rows in self._database.stored_after(progress.feed, month.start, month.end):
                 settle(writer, Work(lines_for(index, rows)))
-        self._engine.ask("PUT", f"/{index}/_settings", {"index": {"hidden": False}})
+        self._hide(index, hidden=False)
         self._note(index, None)
         self._engine.ask("POST", f"/{index}/_refresh", timeout_s=300)
+
+    def _hide(self, index: str, *, hidden: bool) -> None:
+        self._engine.ask("PUT", f"/{index}/_settings", {"index": {"hidden": hidden}})
 
     def _copy(self, old: str, new: str, progress: Progress) -> None:
         """What was written into `old` since shortly before the start; what `new` has already stays."""

@@ -49,7 +49,7 @@ class OpenSearchSettings(BaseSettings):
     compress: bool = False
     timeout: Duration = timedelta(seconds=30)
     index_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")] = "alpr-events"
-    bulk_size: PositiveInt = 1000
+    bulk_size: PositiveInt = 500
     threads: Annotated[int, Field(ge=1, le=16)] = 2
     shards: PositiveInt = 1
     replicas: Annotated[int, Field(ge=0, le=10)] = 0

@@ -46,7 +46,7 @@ class Pace:
         tries: of a document that the engine had no room for, before the outage is told.
     """
 
-    size: int = 1000
+    size: int = 500
     threads: int = 2
     tries: int = 3
     first_delay_s: float = 0.2
