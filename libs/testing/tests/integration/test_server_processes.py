@@ -76,6 +76,27 @@ def test_it_stops_goes_on_and_ends(processes: ServerProcesses, sleeper: Path) ->
     processes.kill("one")
 
 
+def test_one_that_is_asked_to_end_may_say_goodbye(processes: ServerProcesses, tmp_path: Path) -> None:
+    polite = _script(
+        tmp_path / "polite", "#!/bin/sh\ntrap 'echo bye; exit 0' TERM\necho up\nwhile :; do sleep 0.05; done\n"
+    )
+    processes.start("one", polite, {}, ["an argument"])
+    log = tmp_path / "one.log"
+    until(lambda: log.exists() and log.read_text() == "up\n", 10, "it is up")
+    processes.stop("one")
+    assert (log.read_text(), processes.items()) == ("up\nbye\n", [])
+
+
+def test_one_that_will_not_end_is_killed(processes: ServerProcesses, tmp_path: Path) -> None:
+    deaf = _script(tmp_path / "deaf", "#!/bin/sh\ntrap '' TERM\necho up\nwhile :; do sleep 0.05; done\n")
+    processes.start("one", deaf, {})
+    pid = dict(processes.items())["one"].pid
+    until(lambda: (tmp_path / "one.log").read_text() == "up\n", 10, "it is up")
+    processes.stop("one", within_s=0.2)
+    assert _state(pid) == ""
+    processes.stop("one")
+
+
 def test_one_that_ended_by_itself_says_why(processes: ServerProcesses, tmp_path: Path) -> None:
     processes.start("one", _script(tmp_path / "broken", "#!/bin/sh\necho no such flag\nexit 3\n"), {})
     process = dict(processes.items())["one"]
