@@ -28,10 +28,10 @@ from alpr_plates.text import fold
 from alpr_schemas import codec, topics
 from alpr_schemas.identity import event_id, iso
 from alpr_storage_consumer import binary_copy
-from alpr_storage_consumer.__main__ import SWITCH_S
 from alpr_storage_consumer.batches import Work
 from alpr_storage_consumer.handler import StorageHandler
 from alpr_storage_consumer.rows import COLUMNS
+from alpr_storage_consumer.service import tune_interpreter
 from alpr_storage_consumer.store import Store
 from alpr_testing.readings import reading
 
@@ -81,7 +81,7 @@ def storage_ratios(
 ) -> StorageFigures:  # fmt: skip
     """Measure on the migrated database `dsn`, whose events are removed; `decoder` must fit `records`.
 
-    The process must have the service's switch interval (`alpr_storage_consumer.__main__`), as `main` here sets it.
+    The process must be tuned as the service is (`service.tune_interpreter`), as `main` here does it.
     """
     records = list(records or plate_records(count))
     decoder = decoder or PlainDecoder()
@@ -205,7 +205,7 @@ def _figures(taken: dict[str, float], rows: int, batch: int, singles: int) -> St
 
 def main() -> None:
     """Measure on a server of its own, and print."""
-    sys.setswitchinterval(SWITCH_S)
+    tune_interpreter()
     from alpr_storage_consumer.migrate import migrate
     from alpr_testing.postgres import temporary_server
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from alpr_schemas.resources import EdgeReport
 from alpr_standalone.database import EmbeddedPostgres
-from alpr_standalone.errors import Unusable
+from alpr_standalone.errors import StandaloneError, Unusable
 from alpr_standalone.folder import StandaloneFolder
 from alpr_standalone.up import only_one
 from alpr_storage_consumer.migrate import migrate
@@ -48,3 +49,17 @@ def database_of(data: Path) -> Iterator[str]:
     with only_one(folder), EmbeddedPostgres(folder.database) as database:
         migrate(database.dsn)
         yield database.dsn
+
+
+@contextmanager
+def opened_for_reading(data: Path) -> Iterator[str]:
+    """`database_of` for commands of other packages, which know no errors of ours."""
+    if not data.is_dir():
+        raise click.ClickException(
+            f"no alpr up ran in {data}; name its folder with --data, or a database by ALPR_DATABASE_URL"
+        )
+    try:
+        with database_of(data) as dsn:
+            yield dsn
+    except StandaloneError as e:
+        raise click.ClickException(str(e)) from e

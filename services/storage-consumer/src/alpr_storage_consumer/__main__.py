@@ -5,15 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import click
 import structlog
 
-from alpr_storage_consumer.commands import migrate, retain, said
+from alpr_storage_consumer.commands import migrate, retain, settings_said
+from alpr_telemetry.serving import Readiness, served
 
 log = structlog.get_logger(__name__)
-SWITCH_S = 0.0005
-"""Two threads share the interpreter: five milliseconds a turn would slow each answer of the database."""
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,13 +37,14 @@ def run() -> int:
     from alpr_telemetry import configure
 
     configure("storage-consumer")
-    sys.setswitchinterval(SWITCH_S)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with said():
+    with settings_said():
+        settings, readiness = StorageSettings(), Readiness()
         try:
-            service.run(StorageSettings(), stop, _told)
+            with _probes(settings.metrics_port, readiness):
+                service.run(settings, stop, readiness.tell)
         except (Misdeployed, DeadLetterFlood) as e:
             log.error("consumer_stopped", kind=type(e).__name__, reason=str(e))  # noqa: TRY400 - its text says it all
             return 1
@@ -50,8 +52,14 @@ def run() -> int:
     return 0
 
 
-def _told(ready: bool, why: str) -> None:  # noqa: FBT001 - the kit's signature
-    log.info("consumer_ready" if ready else "consumer_not_ready", reason=why)
+@contextmanager
+def _probes(port: int, readiness: Readiness) -> Iterator[None]:
+    with ExitStack() as open_things:
+        try:
+            open_things.enter_context(served(port, readiness))
+        except OSError as e:
+            raise click.ClickException(f"METRICS_PORT={port}: {e.strerror}; choose another") from e
+        yield
 
 
 def main() -> None:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
 
 import click
 import psycopg
@@ -15,15 +17,25 @@ from pydantic import ValidationError
 from alpr_storage_consumer.errors import CannotRetain
 from alpr_storage_consumer.settings import DatabaseSettings, RetentionSettings
 
+_LOCAL = "alpr.ledger.local"
+
 
 @contextmanager
-def said() -> Iterator[None]:
-    """Errors that somebody can act on end the command with their text, and with no password in it."""
+def settings_said() -> Iterator[None]:
+    """Faults of settings end the program with the fields' names, and without their values: some are secret."""
     try:
         yield
     except ValidationError as e:
         faults = (f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in e.errors(include_input=False))
         raise click.ClickException("; ".join(faults)) from None
+
+
+@contextmanager
+def said() -> Iterator[None]:
+    """Errors that somebody can act on end the command with their text, and with no password in it."""
+    try:
+        with settings_said():
+            yield
     except psycopg.errors.UndefinedTable as e:
         raise click.ClickException("the database lacks a table; run: alpr-storage-consumer migrate") from e
     except psycopg.Error as e:
@@ -36,16 +48,20 @@ def said() -> Iterator[None]:
 @click.command(short_help="Prove which events have come, and which are missing.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--agent", help="This agent's entries only.")
+@click.option(
+    "--data", type=click.Path(file_okay=False, path_type=Path), envvar="ALPR_DATA", default=Path("alpr-data"),
+    show_default=True, help="The folder of `alpr up`; not asked where the environment names a database.",
+)  # fmt: skip
 @click.option("--missing", "only_missing", is_flag=True, help="Only boots with missing numbers.")
-def ledger(agent: str | None, *, as_json: bool, only_missing: bool) -> None:
+def ledger(agent: str | None, data: Path, *, as_json: bool, only_missing: bool) -> None:
     """Print, for each boot of each agent and each topic, which of its numbers are in the database.
 
     Missing numbers are events that an agent made and nobody has: they may be on their way. The exit status is 1 while
-    there are any. The database is named by ALPR_DATABASE_URL, or by DB_HOST and so on.
+    there are any. ALPR_DATABASE_URL, or DB_HOST and so on, name the fleet's database.
     """
     from alpr_storage_consumer.proof import as_document, as_table, read_proof
 
-    with said(), psycopg.connect(DatabaseSettings().dsn(), connect_timeout=5) as connection:
+    with said(), _database(data) as dsn, psycopg.connect(dsn, connect_timeout=5) as connection:
         entries = read_proof(connection, agent)
     document = as_document(entries)
     shown = [e for e in entries if e.missing_count] if only_missing else entries
@@ -58,6 +74,18 @@ def ledger(agent: str | None, *, as_json: bool, only_missing: bool) -> None:
             f" {document['tombstoned']} given up by their agents, {document['dead']} among the dead letters"
         )
     sys.exit(0 if document["complete"] else 1)
+
+
+@contextmanager
+def _database(data: Path) -> Iterator[str]:
+    """The database that the environment names, else the one of the machine whose folder is `data`."""
+    settings = DatabaseSettings()
+    local = sorted(entry_points(group=_LOCAL), key=lambda entry: entry.name)
+    if settings.named or not local:
+        yield settings.dsn()
+        return
+    with local[0].load()(data) as dsn:
+        yield dsn
 
 
 @click.command()

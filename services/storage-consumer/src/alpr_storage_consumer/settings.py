@@ -62,6 +62,11 @@ class DatabaseSettings(BaseSettings):
     lock_timeout_s: Seconds = Field(5.0, validation_alias="DB_LOCK_TIMEOUT_S")
     statement_timeout_s: Seconds = Field(60.0, validation_alias="DB_STATEMENT_TIMEOUT_S")
 
+    @property
+    def named(self) -> bool:
+        """Whether the environment names a database at all."""
+        return bool({"url", "host"} & self.model_fields_set)
+
     def dsn(self) -> str:
         """The address for the driver, password and all: hand it on, never log it."""
         if self.url is not None:

@@ -37,6 +37,13 @@ def test_missing_numbers_are_printed_and_end_with_1(database, run):
     assert run(ledger, "--agent", "somebody else").exit_code == 0
 
 
+def test_a_folder_in_which_nothing_ran_is_named(run, monkeypatch, tmp_path):
+    monkeypatch.delenv("ALPR_DATABASE_URL")
+    result = run(ledger, "--data", str(tmp_path / "nothing"))
+    assert result.exit_code == 1
+    assert "--data" in result.output
+
+
 def test_migrate_and_retain_tell_what_they_did(run, monkeypatch):
     assert run(program, "migrate").output == "nothing to do\n"
     monkeypatch.setenv("RETAIN_PLATES", "365d")
