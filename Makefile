@@ -77,6 +77,20 @@ test-operator: .venv/.ready-dev servers ## every test of the operator, its schem
 chaos-operator: .venv/.ready-dev servers ## seeded faults upon operator, nodes and API server; 22 minutes, MINUTES= and SEED= change it
 	$(BIN)/python tests/chaos/operator_faults.py --minutes $(or $(MINUTES),20) --seed $(or $(SEED),7)
 
+.PHONY: test-eventpath
+test-eventpath: .venv/.ready-dev servers ## every test of the event path on its real servers, the long ones too; about 15 minutes
+	$(BIN)/pytest -q libs/kafka libs/telemetry libs/images schemas services/storage-consumer services/search-indexer \
+		services/dlq-consumer services/metrics-consumer edge-agent/tests/unit \
+		edge-agent/tests/integration/test_kafka_delivery.py tests/e2e/test_event_path.py
+
+.PHONY: bench-eventpath
+bench-eventpath: .venv/.ready-dev servers ## the event path beside its ceilings: raw COPY, raw _bulk, fdatasync; about 15 minutes
+	$(BIN)/python tests/bench/eventpath.py $(ARGS)
+
+.PHONY: chaos-eventpath
+chaos-eventpath: .venv/.ready-dev servers ## 2,000 seeded faults over a million events, then the proof; at most 90 minutes, CHAOS_FAULTS=50 is short
+	$(BIN)/python tests/chaos/eventpath.py $(ARGS)
+
 .PHONY: evaluate
 evaluate: .venv/.ready-dev ## score LABELS=photos.csv
 	$(BIN)/alpr evaluate $(LABELS)

@@ -34,6 +34,7 @@ TOPICS: Final = tuple(_FILES)
 """All topics that have a schema."""
 
 
+@cache
 def definition(topic: str) -> dict[str, Any]:
     """The Avro schema of `topic`'s values as it is written down. Raises KeyError for a topic without one."""
     text = files("alpr_schemas").joinpath(f"avro/{_FILES[topic]}.avsc").read_text(encoding="utf-8")

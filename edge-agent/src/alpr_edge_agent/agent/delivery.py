@@ -16,6 +16,7 @@ from alpr_edge_agent.outbox import SpooledImage
 from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_edge_agent.publish import ImageSink, Publisher
 from alpr_edge_agent.retry import patience
+from alpr_kafka.failpoints import reach
 
 BATCH_EVENTS = 500
 BATCH_IMAGES = 32
@@ -39,6 +40,7 @@ def deliver_batch(reader: OutboxReader, publisher: Publisher) -> int:
     rows = reader.peek(BATCH_EVENTS)
     if rows:
         publisher.publish(rows)
+        reach("before_delete")
         reader.delete(rows)
         for row in rows:
             DELIVERED.labels(topic=row.topic).inc()

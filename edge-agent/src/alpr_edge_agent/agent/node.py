@@ -1,16 +1,14 @@
-"""The agent of a Kubernetes node: follows its assignment, reports, and keeps what the pipeline works from.
-
-It delivers nothing yet: a publisher to Kafka is not part of this version, so events wait in the outbox.
-"""
+"""The agent of a Kubernetes node: follows its assignment, reports, delivers, keeps what the pipeline works from."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 
 import structlog
@@ -28,6 +26,7 @@ from alpr_edge_agent.agent.node_key import NodeKey, node_key
 from alpr_edge_agent.agent.report import NodeFacts, aged, first_report, report_of
 from alpr_edge_agent.agent.run import current_status, keep_report
 from alpr_edge_agent.agent.settings import NodeSettings
+from alpr_edge_agent.agent.uplink import Uplink, uplink
 from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.contact import ContactWriter
 from alpr_edge_agent.errors import AssignmentUnreadable, NoCluster
@@ -56,15 +55,17 @@ class NodeAgent:
     models: ModelKeeper
     gates: GateKeeper
     disk: DiskGauge
+    uplink: Uplink
     on_gpu: bool = False
     _last: EdgeReport | None = field(default=None)
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`. What ends one of its threads by a bug ends it: its supervisor sees it."""
-        with (
-            _thread("cluster", lambda: run_link(self.link), self.link.stop, stop),
-            _thread("models", lambda: self.models.run(stop), stop.set, stop),
-        ):
+        with ExitStack() as threads:
+            threads.enter_context(_thread("cluster", lambda: run_link(self.link), self.link.stop, stop))
+            threads.enter_context(_thread("models", lambda: self.models.run(stop), stop.set, stop))
+            for name, work in self.uplink.works.items():
+                threads.enter_context(_thread(name, partial(work, stop), stop.set, stop))
             keep_report(self.folder, stop, self.report, self.link.offer)
 
     def report(self) -> EdgeReport:
@@ -105,20 +106,20 @@ def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCl
     )
     log.info("node_agent_started", node=settings.node_name, namespace=settings.namespace, key_id=key.id)
     serve_metrics(settings.metrics_host, settings.metrics_port)
-    log.warning("events_wait", reason="this version has no publisher for a cluster; events stay in the outbox")
     pipeline = PipelineSettings(data=settings.data)
-    agent = NodeAgent(
-        settings=settings,
-        folder=folder,
-        key=key,
-        intake=intake,
-        link=link,
-        models=ModelKeeper(folder, settings, TrialBook(folder.trials, fingerprint(cores_for_pipeline(settings)))),
-        gates=GateKeeper(folder.read_record, pipeline.max_fps),
-        disk=DiskGauge(folder.root),
-        on_gpu=pipeline.detector.backend != "onnx",
-    )
-    agent.run(stop)
+    with uplink(settings, folder) as way_out:
+        NodeAgent(
+            settings=settings,
+            folder=folder,
+            key=key,
+            intake=intake,
+            link=link,
+            models=ModelKeeper(folder, settings, TrialBook(folder.trials, fingerprint(cores_for_pipeline(settings)))),
+            gates=GateKeeper(folder.read_record, pipeline.max_fps),
+            disk=DiskGauge(folder.root),
+            uplink=way_out,
+            on_gpu=pipeline.detector.backend != "onnx",
+        ).run(stop)
 
 
 def _real_cluster(settings: NodeSettings) -> OpenCluster:

@@ -24,8 +24,9 @@ class NodeSettings(BaseSettings):
         self_test_score: models that read a smaller share of the trial's plates are not run.
         pipeline_cores: processor cores that the pipeline may use; left out, all of the node's.
         withdraw_after_s: so long after its assignment was deleted the node lets its cameras go.
-        withdraw_after_s: NonNegativeFloat = 30.0
-    metrics_port: 0 serves none.
+        kafka: the brokers, from KAFKA_BOOTSTRAP_SERVERS; without them events wait in the outbox.
+        images_url: where evidence goes, as s3://bucket or file:///folder; without it pictures wait in the spool.
+        metrics_port: 0 serves none.
     """
 
     model_config = SettingsConfigDict(
@@ -40,5 +41,7 @@ class NodeSettings(BaseSettings):
     self_test_score: Share = 0.7
     pipeline_cores: Annotated[float, Field(gt=0)] | None = None
     withdraw_after_s: NonNegativeFloat = 30.0
+    kafka: str | None = Field(None, validation_alias=AliasChoices("kafka", "KAFKA_BOOTSTRAP_SERVERS"))
+    images_url: str | None = None
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     metrics_host: str = "127.0.0.1"

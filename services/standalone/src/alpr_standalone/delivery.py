@@ -15,8 +15,8 @@ from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.errors import DeliveryUnavailable
 from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.outbox.reader import OutboxRow
-from alpr_images import ImageStore, open_image_store
-from alpr_images.errors import Unavailable as StoreUnavailable
+from alpr_edge_agent.publish.objects import StoreSink
+from alpr_images import open_image_store
 from alpr_kafka.errors import Unavailable
 from alpr_kafka.records import Record
 from alpr_storage_consumer.handler import DirectHandler
@@ -48,20 +48,6 @@ class DatabasePublisher:
         try:
             self._handler.store([Record(row.topic, row.payload) for row in rows])
         except Unavailable as e:
-            raise DeliveryUnavailable(str(e)) from e
-
-
-class StoreSink:
-    """Keeps evidence in the image store."""
-
-    def __init__(self, store: ImageStore) -> None:
-        self._store = store
-
-    def put_if_absent(self, key: str, data: bytes) -> None:
-        """Returns when the picture is on disk."""
-        try:
-            self._store.put_if_absent(key, data)
-        except StoreUnavailable as e:
             raise DeliveryUnavailable(str(e)) from e
 
 

@@ -1,0 +1,127 @@
+"""The event path beside its ceilings, in one run: storage, index, backlog, enqueue, wire, memory; exit 0 where all hold.
+
+    python tests/bench/eventpath.py [--quick]    about fifteen minutes
+
+Real servers of its own: Kafka, the registry, PostgreSQL, OpenSearch. Ratios are medians of five, interleaved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import eventpath_edge as edge
+import eventpath_index as index
+import eventpath_storage as storage
+
+from alpr_kafka.settings import KafkaSettings
+from alpr_kafka.topics import apply
+from alpr_search_indexer.writer import Pace
+from alpr_storage_consumer.__main__ import SWITCH_S
+from alpr_testing.kafka import running_broker
+from alpr_testing.opensearch import running_opensearch
+from alpr_testing.postgres import temporary_server
+from alpr_testing.registry import running_registry
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A figure and its bound; `least` or `most`, or neither where it is only reported."""
+
+    name: str
+    value: float
+    unit: str
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it keeps to its bounds."""
+        return (self.least is None or self.value >= self.least) and (self.most is None or self.value <= self.most)
+
+    def __str__(self) -> str:
+        bound = f" (at least {self.least:g})" if self.least is not None else ""
+        bound = f" (at most {self.most:g})" if self.most is not None else bound
+        word = "     " if not bound else "holds" if self.holds else "MISSED"
+        return f"{word:6} {self.name}: {self.value:.3g} {self.unit}{bound}"
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything: to see that it runs")
+    quick = parser.parse_args().quick
+    with tempfile.TemporaryDirectory(prefix="alpr-bench-") as folder:
+        lines = [
+            *stored(Path(folder), quick=quick),
+            *indexed(Path(folder), quick=quick),
+            *sent(Path(folder), quick=quick),
+        ]
+    print()
+    for line in lines:
+        print(line)
+    holds = all(line.holds for line in lines)
+    print(f"bench-eventpath: {'holds' if holds else 'does not hold'}")
+    return 0 if holds else 1
+
+
+def stored(folder: Path, *, quick: bool) -> list[Line]:
+    """The storage consumer by raw COPY."""
+    say("storage …")
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        with temporary_server(folder / "postgres") as dsn:
+            found = storage.storage_ratios(dsn, count=6000 if quick else 60_000, rounds=2 if quick else 5)
+    finally:
+        sys.setswitchinterval(before)
+    return [
+        Line("storage, write stage ÷ raw COPY", found.write_to_raw, "", least=0.60),
+        Line("storage, whole consumer ÷ raw COPY", found.whole_to_raw, "", least=0.35),
+        Line("storage, whole consumer ÷ row at a time", found.whole_to_row_at_a_time, "", least=20),
+        Line("storage, replay ÷ first pass", found.replay_to_first, "", least=2),
+        Line("storage, raw COPY", found.raw_copy, "rows/s"),
+    ]
+
+
+def indexed(folder: Path, *, quick: bool) -> list[Line]:
+    """The indexer by raw `_bulk`."""
+    say("index …")
+    with running_opensearch(folder / "opensearch") as node:
+        rates = index.measure(node.url, 4000 if quick else 40_000, 2 if quick else 5, Pace())
+    return [Line("index, ours ÷ raw _bulk", rates.ratio, "", least=0.75)]
+
+
+def sent(folder: Path, *, quick: bool) -> list[Line]:
+    """The edge's share."""
+    with running_broker(folder / "kafka") as broker, running_registry(folder / "registry") as registry:
+        apply(KafkaSettings(bootstrap_servers=broker.bootstrap))
+        (folder / "edge").mkdir()
+        say("enqueue …")
+        enqueue = edge.enqueue(folder / "edge", 200 if quick else 2000)
+        say("memory …")
+        rss, own = edge.delivery_memory(folder / "edge", broker.bootstrap, registry.url)
+        say("backlog …")
+        events = edge.BACKLOG // 10 if quick else edge.BACKLOG
+        drain = edge.backlog(folder / "edge", broker.bootstrap, registry.url, events)
+    return [
+        Line("enqueue p50 ÷ fdatasync p50", enqueue.ratio, "", most=2.5),
+        Line(f"backlog of {drain.events:,} events of {drain.payload_bytes:.0f} B", drain.took_s, "s", most=60),
+        Line("backlog, lost", drain.events - drain.acknowledged, "events", most=0),
+        Line("on the wire after compression", drain.on_wire, "B an event"),
+        Line("delivery, resident and idle", rss, "MiB", most=60),
+        Line("delivery, not shared", own, "MiB"),
+    ]
+
+
+def say(text: str) -> None:
+    """A line of progress."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
