@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -187,6 +188,18 @@ def refused(produced, storing, keeping, database, environment):
         until(lambda: len(stored(database)) == EVENTS - len(NEWER), 60, "the neighbours are stored")
         until(lambda: len(asked(database, "SELECT id FROM dead_letters")) == len(NEWER), 60, "the letters are kept")
     return database
+
+
+def test_largest_record_that_kafka_takes_stops_nobody_and_comes_back_whole(
+    kafka, storing, keeping, database, environment
+):
+    largest = b"\xff" + random.Random(5).randbytes(999_000)  # of the client's million, and it does not compress
+    with Producer(kafka, client_id="test") as producer, storing(), keeping():
+        producer.publish([Outgoing(topics.PLATES, largest, b"gate")])
+        query = "SELECT payload FROM dead_letters WHERE attempts = {}"
+        until(lambda: asked(database, query.format(0)) == [(largest,)], 60, "it is a letter")
+        assert "1 letters were sent again" in dlq("replay", "--all")
+        until(lambda: asked(database, query.format(1)) == [(largest,)], 60, "it came back")
 
 
 def in_topic(kafka, topic):

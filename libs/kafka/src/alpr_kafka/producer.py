@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -17,6 +17,8 @@ from alpr_kafka.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 _POLL_S = 0.1
+LETTER_BYTES: Final = 2 << 20
+"""Room for the largest record of any topic with all that a dead letter, or a replay, adds to it."""
 _NEVER = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "may not write to the topic; give its user the right",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "may not write idempotently; give its user IdempotentWrite",
@@ -61,6 +63,7 @@ class Producer:
             "enable.idempotence": True,
             "compression.type": "zstd",
             "linger.ms": linger_s * 1000,
+            "message.max.bytes": LETTER_BYTES,  # what a topic takes is for the topic to say
             "message.timeout.ms": int(give_up_after_s * 1000),
             "allow.auto.create.topics": False,
             "error_cb": self._failed,

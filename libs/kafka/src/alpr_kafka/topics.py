@@ -19,6 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from alpr_kafka.errors import Misdeployed, Unavailable
 from alpr_kafka.letters import retry_topic
+from alpr_kafka.producer import LETTER_BYTES
 from alpr_kafka.settings import KafkaSettings
 from alpr_schemas import topics
 
@@ -27,11 +28,12 @@ _WITHIN_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as it shall be."""
+    """A topic as it shall be; `max_bytes` (Kafka's own default here) is the largest batch that it takes."""
 
     name: str
     partitions: int
     retention: timedelta
+    max_bytes: int = 1_048_588
 
     @property
     def config(self) -> dict[str, str]:
@@ -41,6 +43,7 @@ class Topic:
             "cleanup.policy": "delete",
             "compression.type": "producer",
             "message.timestamp.type": "CreateTime",
+            "max.message.bytes": str(self.max_bytes),
         }
 
 
@@ -48,8 +51,8 @@ ALL: Final = (
     Topic(topics.PLATES, 3, timedelta(days=7)),
     Topic(topics.VEHICLES, 3, timedelta(days=7)),
     Topic(topics.METRICS, 1, timedelta(hours=24)),
-    Topic(topics.DEAD_LETTERS, 1, timedelta(days=30)),
-    *(Topic(retry_topic(consumer), 3, timedelta(days=7)) for consumer in ("storage", "indexer", "metrics")),
+    Topic(topics.DEAD_LETTERS, 1, timedelta(days=30), LETTER_BYTES),
+    *(Topic(retry_topic(name), 3, timedelta(days=7), LETTER_BYTES) for name in ("storage", "indexer", "metrics")),
 )
 
 

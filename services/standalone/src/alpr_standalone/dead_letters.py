@@ -28,9 +28,7 @@ class HandlerSender:
 
     def sendable(self, letter: Kept) -> str | None:
         """None for a letter of an outbox."""
-        return (
-            None if letter.form == Form.PLAIN else "it came from Kafka: name the fleet's database"
-        )
+        return None if letter.form == Form.PLAIN else "it came from Kafka: name the fleet's database"
 
     def send(self, letters: Sequence[Kept]) -> Outcome:
         """All of `letters` in one transaction."""
