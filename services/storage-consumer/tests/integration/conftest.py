@@ -103,8 +103,8 @@ class Path:
         self.processes.append(process)
         return process
 
-    def log(self, instance="one"):
-        return (self.folder / f"{instance}.log").read_text()
+    def log(self):
+        return "".join(path.read_text() for path in self.folder.glob("*.log"))
 
     def stored(self):
         with psycopg.connect(self.dsn) as connection:

@@ -78,7 +78,7 @@ def test_what_is_not_materialised_yet_is_counted(connection, events):
     connection.execute("CALL refresh_continuous_aggregate('plate_events_hourly', NULL, NULL)")
     connection.execute(
         "INSERT INTO plate_events (event_id, captured_at, camera_id, track_id, plate_text, plate_normalized_text,"
-        " plate_confidence, plate_folded, site_id) VALUES (gen_random_uuid(), now(), 'c9', 't', 'A', 'A', 0.5, 'A', 's')"
+        " plate_confidence, plate_folded, site_id) VALUES (gen_random_uuid(), now() + interval '3 hours', 'c9', 't', 'A', 'A', 0.5, 'A', 's')"
     )
     assert one(connection, "SELECT sum(readings) FROM plate_events_hourly WHERE camera_id = 'c9'") == 1
     connection.execute("DELETE FROM plate_events WHERE camera_id = 'c9'")
