@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import uuid
@@ -23,12 +24,12 @@ from alpr_kafka.registry import Registry
 from alpr_kafka.settings import KafkaSettings, RegistrySettings
 from alpr_kafka.topics import apply
 from alpr_schemas import codec, topics
+from alpr_standalone.database import EmbeddedPostgres
 from alpr_storage_consumer.migrate import migrate
 from alpr_testing.event_load import put_witness, witnessed
 from alpr_testing.fault_proxy import FaultProxy
 from alpr_testing.kafka import Broker, running_broker
 from alpr_testing.opensearch import running_opensearch
-from alpr_testing.postgres import running_postgres
 from alpr_testing.registry import running_registry
 from alpr_testing.waiting import until
 from alpr_testing.zygote import Forked, Zygote
@@ -67,7 +68,7 @@ class World:
             line, self.proxied = held.enter_context(self.broker.proxied())
             self.line: FaultProxy = line
             self.registry = held.enter_context(running_registry(self.folder / "registry"))
-            self.database = held.enter_context(running_postgres(self.folder / "postgres"))
+            self.database = held.enter_context(EmbeddedPostgres(self.folder / "postgres"))
             self.search = held.enter_context(running_opensearch(self.folder / "opensearch"))
             self._prepare()
             self.zygote = held.enter_context(Zygote(_MODULES, self.folder / "logs", self._ended))
@@ -160,7 +161,7 @@ class World:
         return True
 
     def _lost_acks(self, chance: random.Random) -> bool:
-        self.line.set("freeze")
+        self.line.set("mute")
         later(chance.uniform(0.2, 3), self._line_heals)
         return True
 
@@ -217,8 +218,12 @@ class World:
             return False
         return bool(ended and ended[0])
 
-    def _database_killed(self, _: random.Random) -> bool:
-        self.database.kill()
+    def _database_killed(self, chance: random.Random) -> bool:
+        pid = self.database.pid
+        if pid is None:
+            return False
+        os.kill(pid, chance.choice((signal.SIGKILL, signal.SIGQUIT)))  # QUIT is PostgreSQL's immediate stop
+        until(lambda: not self.database.alive(), 30, "the database ends")
         self.database.start()
         return True
 

@@ -21,7 +21,7 @@ def tell_tombstones(reader: OutboxReader, publisher: Publisher, site: str, host:
 
 
 def metric_of(stone: Tombstone, site: str, host: str) -> MetricEvent:
-    """The loss as a figure: how many events, and which numbers of which boot and topic."""
+    """The loss as a figure: how many events, and which numbers of which agent (the host), boot and topic."""
     moment = datetime.fromtimestamp(stone.created_ms / 1000, UTC)
     track = f"{stone.topic}:{stone.first_seq}-{stone.last_seq}"
     return MetricEvent(
@@ -34,7 +34,7 @@ def metric_of(stone: Tombstone, site: str, host: str) -> MetricEvent:
         value=stone.last_seq - stone.first_seq + 1,
         unit="events",
         tags={
-            "reason": stone.reason, "boot_id": stone.boot_id, "topic": stone.topic,
+            "reason": stone.reason, "agent_id": host, "boot_id": stone.boot_id, "topic": stone.topic,
             "first_seq": str(stone.first_seq), "last_seq": str(stone.last_seq),
         },
     )  # fmt: skip

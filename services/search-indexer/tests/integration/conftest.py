@@ -124,7 +124,7 @@ def row_of(d):
 
 def ids(engine, alias):
     if engine.find("HEAD", f"/_alias/{alias}"):  # an index that was made just now has to begin
-        engine.find("GET", f"/_cluster/health/{alias}", wait_for_status="yellow", timeout="20s")
+        engine.find("GET", f"/_cluster/health/{alias}", wait_for_status="yellow")
     engine.find("POST", f"/{alias}/_refresh")
     found, after = set(), {}
     while True:
