@@ -98,6 +98,11 @@ class Zygote:
         with self._told:
             return name in self._pids
 
+    def pid(self, name: str) -> int | None:
+        """Its number; None where it has ended."""
+        with self._told:
+            return self._pids.get(name)
+
     def signal(self, name: str, number: int) -> bool:
         """Send `number` to `name`; False where it has ended."""
         with self._told:
