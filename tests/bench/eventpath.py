@@ -8,7 +8,6 @@ Real servers of its own: Kafka, the registry, PostgreSQL, OpenSearch. Ratios are
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ import eventpath_storage as storage
 from alpr_kafka.settings import KafkaSettings
 from alpr_kafka.topics import apply
 from alpr_search_indexer.writer import Pace
-from alpr_storage_consumer.__main__ import SWITCH_S
+from alpr_storage_consumer.migrate import migrate
+from alpr_storage_consumer.service import tune_interpreter
 from alpr_testing.kafka import running_broker
 from alpr_testing.opensearch import running_opensearch
 from alpr_testing.postgres import temporary_server
@@ -72,13 +72,10 @@ def main() -> int:
 def stored(folder: Path, *, quick: bool) -> list[Line]:
     """The storage consumer by raw COPY."""
     say("storage …")
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
-    try:
-        with temporary_server(folder / "postgres") as dsn:
-            found = storage.storage_ratios(dsn, count=6000 if quick else 60_000, rounds=2 if quick else 5)
-    finally:
-        sys.setswitchinterval(before)
+    tune_interpreter()
+    with temporary_server(folder / "postgres") as dsn:
+        migrate(dsn)
+        found = storage.storage_ratios(dsn, count=6000 if quick else 60_000, rounds=2 if quick else 5)
     return [
         Line("storage, write stage ÷ raw COPY", found.write_to_raw, "", least=0.60),
         Line("storage, whole consumer ÷ raw COPY", found.whole_to_raw, "", least=0.35),
