@@ -1,15 +1,20 @@
 """Out of a real outbox into a real Kafka: each event once, whatever the line does."""
 
+import copy
+import io
 import threading
 import uuid
 
 import confluent_kafka
+import fastavro
 import pytest
 
 from alpr_edge_agent.agent.delivery import deliver_batch, deliver_events
 from alpr_edge_agent.errors import DeliveryUnavailable
 from alpr_edge_agent.outbox import Outbox
 from alpr_edge_agent.outbox.reader import OutboxReader
+from alpr_edge_agent.outbox.schema import connect
+from alpr_edge_agent.outbox.writer_schema import schema_of
 from alpr_edge_agent.publish.kafka import KafkaPublisher
 from alpr_kafka.decoding import FramedDecoder
 from alpr_kafka.producer import Producer
@@ -17,7 +22,7 @@ from alpr_kafka.records import Record
 from alpr_kafka.registry import Registry
 from alpr_kafka.settings import KafkaSettings, RegistrySettings
 from alpr_kafka.topics import apply
-from alpr_schemas import topics
+from alpr_schemas import codec, topics
 from alpr_testing.event_load import Street
 from alpr_testing.waiting import until
 
@@ -131,3 +136,32 @@ def test_rows_stay_while_nobody_acknowledges(outbox, schemas, broker, tmp_path):
             assert reader.backlog().events == waiting
             line.set("pass")
             reader.close()
+
+
+def test_rows_of_an_older_agent_are_framed_with_the_id_of_their_own_schema(outbox, kafka, schemas, tmp_path):
+    older = copy.deepcopy(codec.definition(topics.PLATES))
+    del older["fields"][-2:]
+    street = Street("n-1", outbox.boot_id, 7)
+    new, old = street.reading(), street.reading()
+    outbox.put([new])
+    _put_as_older_agent(tmp_path / "outbox.db", old, outbox.boot_id, older)
+    reader = OutboxReader(tmp_path / "outbox.db")
+    with Producer(kafka, client_id="n-1") as producer:
+        deliver_batch(reader, KafkaPublisher(producer, schemas))
+    reader.close()
+    assert sorted(key for key, *_ in ids_in(kafka, schemas, outbox.boot_id)) == sorted([new.event_id, old.event_id])
+    assert schemas.id_of(topics.PLATES, older) != schemas.id_of(topics.PLATES, codec.definition(topics.PLATES))
+
+
+def _put_as_older_agent(path, event, boot, definition):
+    schema, payload = schema_of(definition), io.BytesIO()
+    numbered = event.model_copy(update={"agent_id": "n-1", "boot_id": boot, "seq": 2})
+    fastavro.schemaless_writer(payload, fastavro.parse_schema(definition), numbered.model_dump(mode="json"))
+    box = connect(path)
+    box.execute("INSERT INTO schemas VALUES (?, ?)", (schema.fingerprint, schema.text))
+    box.execute(
+        "INSERT INTO outbox (event_id, topic, key, payload, agent_id, boot_id, seq, created_ms, schema)"
+        " VALUES (?, ?, ?, ?, 'n-1', ?, 2, 7, ?)",
+        (uuid.UUID(event.event_id).bytes, topics.PLATES, event.camera_id, payload.getvalue(), boot, schema.fingerprint),
+    )
+    box.close()

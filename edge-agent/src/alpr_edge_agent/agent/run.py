@@ -18,6 +18,7 @@ from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_edge_agent.pipeline.status import PipelineStatus, read_status
 from alpr_edge_agent.publish import ImageSink, Publisher
+from alpr_edge_agent.publish.ours import InOurSchema
 from alpr_schemas.resources import EdgeReport
 
 LOOK_EVERY_S = 0.5
@@ -31,13 +32,15 @@ def run_agent(
 ) -> None:
     """Deliver and report until `stop` is set; `site` and `host` name the node where it tells of losses.
 
-    A delivery that ends by a bug ends the process: its supervisor sees it.
+    `publisher` gets rows in this program's schema, also those that an older one wrote. A delivery that ends by a bug
+    ends the process: its supervisor sees it.
     """
     failed: list[BaseException] = []
+    ours = InOurSchema(publisher)
     threads = [
         threading.Thread(target=_guarded, args=(work, stop, failed), name=name)
         for name, work in (
-            ("events", lambda: deliver_events(OutboxReader(folder.outbox), publisher, stop, site=site, host=host)),
+            ("events", lambda: deliver_events(OutboxReader(folder.outbox), ours, stop, site=site, host=host)),
             ("images", lambda: deliver_images(OutboxReader(folder.outbox), sink, stop)),
         )
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from alpr_edge_agent.outbox.reader import OutboxReader, OutboxRow, Tombstone
+from alpr_edge_agent.outbox.writer_schema import our_schema
 from alpr_edge_agent.publish import Publisher
 from alpr_schemas import codec, topics
 from alpr_schemas.events import MetricEvent, MetricType
@@ -41,4 +42,5 @@ def metric_of(stone: Tombstone, site: str, host: str) -> MetricEvent:
 
 
 def _row(stone: Tombstone, metric: MetricEvent) -> OutboxRow:
-    return OutboxRow(stone.id, topics.METRICS, metric.host_id, codec.encode(metric), None, stone.created_ms)
+    payload, schema = codec.encode(metric), our_schema(topics.METRICS)
+    return OutboxRow(stone.id, topics.METRICS, metric.host_id, payload, None, stone.created_ms, schema)

@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 
 from alpr_edge_agent.errors import OutboxUnavailable
 from alpr_edge_agent.outbox.schema import connect, now_ms
+from alpr_edge_agent.outbox.writer_schema import TOPICS, our_schema
 from alpr_schemas import codec, topics
 from alpr_schemas.events import PlateEvent, VehicleEvent
 
@@ -73,6 +74,8 @@ class Outbox:
             row = self._db.execute("SELECT value FROM meta WHERE key = 'clean'").fetchone()
             self.resumed = row is not None and row[0] == "0"
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('clean', '0')")
+            for schema in map(our_schema, TOPICS):
+                self._db.execute("INSERT OR IGNORE INTO schemas VALUES (?, ?)", (schema.fingerprint, schema.text))
 
     @classmethod
     def open(cls, path: Path, *, agent_id: str, max_bytes: int) -> Outbox:
@@ -147,10 +150,12 @@ class Outbox:
         payload = codec.encode(numbered)
         self._make_room(len(payload))
         self._db.execute(
-            "INSERT INTO outbox (event_id, topic, key, payload, agent_id, boot_id, seq, traceparent, created_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (key, topic, event.camera_id, payload, self._agent_id, self.boot_id, seq, traceparent, now_ms()),
-        )
+            "INSERT INTO outbox"
+            " (event_id, topic, key, payload, agent_id, boot_id, seq, traceparent, created_ms, schema)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (key, topic, event.camera_id, payload, self._agent_id, self.boot_id, seq, traceparent, now_ms(),
+             our_schema(topic).fingerprint),
+        )  # fmt: skip
 
     def _next_seq(self, topic: str) -> int:
         row = self._db.execute(

@@ -11,11 +11,12 @@ from typing import Any
 from alpr_edge_agent.errors import OutboxUnavailable
 from alpr_edge_agent.outbox import SpooledImage
 from alpr_edge_agent.outbox.schema import connect
+from alpr_edge_agent.outbox.writer_schema import WriterSchema, first_schema
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """An event that waits for delivery; `id` orders rows by their insertion."""
+    """An event that waits for delivery; `id` orders rows by their insertion, `schema` is what wrote its payload."""
 
     id: int
     topic: str
@@ -23,6 +24,7 @@ class OutboxRow:
     payload: bytes
     traceparent: str | None
     created_ms: int
+    schema: WriterSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class OutboxReader:
     def __init__(self, path: Path) -> None:
         self._db = connect(path)
         self._version = -1
+        self._schemas: dict[str, WriterSchema] = {}
 
     def changed(self) -> bool:
         """Whether another connection has committed since the last call: cheap enough to ask fifty times a second."""
@@ -64,9 +67,9 @@ class OutboxReader:
     def peek(self, limit: int) -> list[OutboxRow]:
         """The oldest rows, in order; they stay."""
         rows = self._query(
-            "SELECT id, topic, key, payload, traceparent, created_ms FROM outbox ORDER BY id LIMIT ?", (limit,)
+            "SELECT id, topic, key, payload, traceparent, created_ms, schema FROM outbox ORDER BY id LIMIT ?", (limit,)
         )
-        return [OutboxRow(*row) for row in rows]
+        return [OutboxRow(*values, schema=self._writer(values[1], mark)) for *values, mark in rows]
 
     def delete(self, rows: Sequence[OutboxRow]) -> None:
         """Take out rows that were acknowledged."""
@@ -104,6 +107,15 @@ class OutboxReader:
     def close(self) -> None:
         """Close the connection; what waits, waits on."""
         self._db.close()
+
+    def _writer(self, topic: str, fingerprint: str | None) -> WriterSchema:
+        if fingerprint is None:
+            return first_schema(topic)
+        known = self._schemas.get(fingerprint)
+        if known is None:
+            (found,) = self._query("SELECT definition FROM schemas WHERE fingerprint = ?", (fingerprint,))
+            known = self._schemas[fingerprint] = WriterSchema(fingerprint, str(found[0]))
+        return known
 
     def _query(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:

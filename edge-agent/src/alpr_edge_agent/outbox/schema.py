@@ -1,4 +1,4 @@
-"""The outbox's tables, and how both of its sides open it."""
+"""How both sides of the outbox open it."""
 
 from __future__ import annotations
 
@@ -9,40 +9,9 @@ from pathlib import Path
 import structlog
 
 from alpr_edge_agent.errors import OutboxUnavailable
+from alpr_edge_agent.outbox.migrations import migrate
 
 log = structlog.get_logger(__name__)
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS sequences (
-    boot_id TEXT NOT NULL, topic TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (boot_id, topic)) STRICT;
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    event_id BLOB NOT NULL UNIQUE CHECK (length(event_id) = 16),
-    topic TEXT NOT NULL, key TEXT NOT NULL, payload BLOB NOT NULL,
-    agent_id TEXT NOT NULL, boot_id TEXT NOT NULL, seq INTEGER NOT NULL,
-    traceparent TEXT, created_ms INTEGER NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS outbox_topic ON outbox (topic, id);
-CREATE TABLE IF NOT EXISTS images (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    event_id TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL UNIQUE,
-    path TEXT NOT NULL, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS tombstones (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, boot_id TEXT NOT NULL, topic TEXT NOT NULL,
-    first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, reason TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS lost_images (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS usage (
-    one INTEGER PRIMARY KEY CHECK (one = 1), events_bytes INTEGER NOT NULL, images_bytes INTEGER NOT NULL) STRICT;
-INSERT OR IGNORE INTO usage VALUES (1, 0, 0);
-CREATE TRIGGER IF NOT EXISTS event_in AFTER INSERT ON outbox
-    BEGIN UPDATE usage SET events_bytes = events_bytes + length(new.payload); END;
-CREATE TRIGGER IF NOT EXISTS event_out AFTER DELETE ON outbox
-    BEGIN UPDATE usage SET events_bytes = events_bytes - length(old.payload); END;
-CREATE TRIGGER IF NOT EXISTS image_in AFTER INSERT ON images
-    BEGIN UPDATE usage SET images_bytes = images_bytes + new.bytes; END;
-CREATE TRIGGER IF NOT EXISTS image_out AFTER DELETE ON images
-    BEGIN UPDATE usage SET images_bytes = images_bytes - old.bytes; END;
-"""
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -59,7 +28,7 @@ def now_ms() -> int:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to the outbox at `path`, its tables made where they are missing; transactions are the caller's.
+    """A connection to the outbox at `path`; its transactions are the caller's. Tables are made, or brought forward.
 
     A damaged file is moved aside, for salvage, and a new one begun. Raises OutboxUnavailable.
     """
@@ -81,7 +50,7 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         for pragma in _PRAGMAS:
             connection.execute(pragma)
-        connection.executescript(_TABLES)
+        migrate(connection)
     except sqlite3.Error:
         connection.close()
         raise
