@@ -198,6 +198,7 @@ class Outbox:
         return None
 
     def _bury(self, boot: str, topic: str, seq: int) -> None:
+        self._db.execute("UPDATE counts SET dropped = dropped + 1")
         widened = self._db.execute(
             "UPDATE tombstones SET last_seq = ? WHERE boot_id = ? AND topic = ? AND last_seq = ? AND reason = 'full'",
             (seq, boot, topic, seq - 1),

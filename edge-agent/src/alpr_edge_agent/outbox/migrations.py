@@ -46,7 +46,19 @@ _WRITER_SCHEMAS: Final = (
     "ALTER TABLE outbox ADD COLUMN schema TEXT",  # null: the first schema of the topic; no row is touched
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_WRITER_SCHEMAS,)
+# A table of its own: an older agent that opens the file fills `usage` by the number of columns it knew.
+_COUNTS: Final = (
+    ("CREATE TABLE counts (one INTEGER PRIMARY KEY CHECK (one = 1), events INTEGER NOT NULL, images INTEGER NOT NULL,"
+    " sent INTEGER NOT NULL, dropped INTEGER NOT NULL) STRICT"),
+    ("INSERT INTO counts SELECT 1, (SELECT count(*) FROM outbox), (SELECT count(*) FROM images), 0,"
+    " coalesce((SELECT sum(last_seq - first_seq + 1) FROM tombstones), 0)"),
+    "CREATE TRIGGER event_counted_in AFTER INSERT ON outbox BEGIN UPDATE counts SET events = events + 1; END",
+    "CREATE TRIGGER event_counted_out AFTER DELETE ON outbox BEGIN UPDATE counts SET events = events - 1; END",
+    "CREATE TRIGGER image_counted_in AFTER INSERT ON images BEGIN UPDATE counts SET images = images + 1; END",
+    "CREATE TRIGGER image_counted_out AFTER DELETE ON images BEGIN UPDATE counts SET images = images - 1; END",
+)  # fmt: skip
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_WRITER_SCHEMAS, _COUNTS)
 """What brings a file from version n to n + 1; SQLite's user_version says where it is."""
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,21 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits: counts, bytes of events and pictures together, and when the oldest event was put in."""
+    """What waits: counts, bytes of events and pictures together, and when the event that waits longest was put in.
+
+    Attributes:
+        sent: events that were ever acknowledged.
+        dropped: events that were ever dropped because the box was full.
+        lost_images: pictures that were ever dropped for want of room, by kind.
+    """
 
     events: int
     images: int
     size_bytes: int
     oldest_ms: int | None
+    sent: int = 0
+    dropped: int = 0
+    lost_images: Mapping[str, int] = field(default_factory=dict)
 
 
 class OutboxReader:
@@ -69,11 +78,14 @@ class OutboxReader:
         rows = self._query(
             "SELECT id, topic, key, payload, traceparent, created_ms, schema FROM outbox ORDER BY id LIMIT ?", (limit,)
         )
-        return [OutboxRow(*values, schema=self._writer(values[1], mark)) for *values, mark in rows]
+        return [
+            OutboxRow(row, topic, key, payload, trace, created_ms, self._writer(topic, mark))
+            for row, topic, key, payload, trace, created_ms, mark in rows
+        ]
 
     def delete(self, rows: Sequence[OutboxRow]) -> None:
         """Take out rows that were acknowledged."""
-        self._delete("DELETE FROM outbox WHERE id = ?", [(row.id,) for row in rows])
+        self._delete("DELETE FROM outbox WHERE id = ?", [(row.id,) for row in rows], counted_as="sent")
 
     def images(self, limit: int) -> list[SpooledImage]:
         """The oldest pictures that wait for their upload, plates before frames."""
@@ -98,11 +110,13 @@ class OutboxReader:
         self._delete("DELETE FROM tombstones WHERE id = ? AND last_seq = ?", [(t.id, t.last_seq) for t in told])
 
     def backlog(self) -> Backlog:
-        """What waits now."""
-        events, oldest = self._query("SELECT count(*), min(created_ms) FROM outbox", ())[0]
-        images = self._query("SELECT count(*) FROM images", ())[0][0]
-        size = self._query("SELECT events_bytes + images_bytes FROM usage", ())[0][0]
-        return Backlog(events, images, size, oldest)
+        """What waits now, and what went; it costs the same however much that is."""
+        events, images, size, sent, dropped = self._query(
+            "SELECT events, images, events_bytes + images_bytes, sent, dropped FROM usage, counts", ()
+        )[0]
+        first = self._query("SELECT created_ms FROM outbox ORDER BY id LIMIT 1", ())
+        lost = dict(self._query("SELECT kind, count FROM lost_images", ()))
+        return Backlog(events, images, size, first[0][0] if first else None, sent, dropped, lost)
 
     def close(self) -> None:
         """Close the connection; what waits, waits on."""
@@ -123,10 +137,12 @@ class OutboxReader:
         except sqlite3.Error as e:
             raise OutboxUnavailable(f"outbox: {e}") from e
 
-    def _delete(self, sql: str, values: list[tuple[object, ...]]) -> None:
+    def _delete(self, sql: str, values: list[tuple[object, ...]], counted_as: str | None = None) -> None:
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(sql, values)
+            gone = self._db.executemany(sql, values).rowcount
+            if counted_as is not None:
+                self._db.execute(f"UPDATE counts SET {counted_as} = {counted_as} + ?", (gone,))  # noqa: S608 - our name
             self._db.execute("COMMIT")
         except sqlite3.Error as e:
             if self._db.in_transaction:
