@@ -1,39 +1,45 @@
 """How close the storage consumer comes to raw COPY: ratios, in one process, interleaved, medians.
 
+"Whole" is the service's own consumer on a real broker, from Kafka to its commit; "replay" the same topic once more.
+
 `storage_ratios` is what `tests/bench/eventpath.py` calls. The ceiling is one COPY of prebuilt binary rows, in one
 transaction, into the same table with the same indexes. Run alone: `python tests/bench/eventpath_storage.py`.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
+from eventpath_kafka import Topic
 from psycopg import sql
 
-from alpr_kafka.decoding import Decoder, PlainDecoder
+from alpr_kafka.decoding import PlainDecoder
 from alpr_kafka.handling import Prepared
 from alpr_kafka.records import Place, Record
-from alpr_plates.text import fold
+from alpr_kafka.registry import Registry
+from alpr_kafka.settings import KafkaSettings, RegistrySettings
+from alpr_kafka.topics import apply
 from alpr_schemas import codec, topics
 from alpr_schemas.identity import event_id, iso
 from alpr_storage_consumer import binary_copy
 from alpr_storage_consumer.batches import Work
 from alpr_storage_consumer.handler import StorageHandler
+from alpr_storage_consumer.migrate import migrate
 from alpr_storage_consumer.rows import COLUMNS
 from alpr_storage_consumer.service import tune_interpreter
 from alpr_storage_consumer.store import Store
+from alpr_testing.kafka import running_broker
+from alpr_testing.postgres import temporary_server
 from alpr_testing.readings import reading
+from alpr_testing.registry import running_registry
 
 _TABLE = "plate_events"
 _NAMES = sql.SQL(", ").join(map(sql.Identifier, COLUMNS[_TABLE]))
@@ -70,94 +76,56 @@ def plate_records(count: int, cameras: int = 40, partitions: int = 3) -> list[Re
             captured_at=iso(at), track_id=f"t-{n}",
         )  # fmt: skip
         part = n % cameras % partitions
-        records.append(Record(topics.PLATES, codec.encode(event), Place(topics.PLATES, part), offsets[part]))
+        records.append(
+            Record(topics.PLATES, codec.encode(event), Place(topics.PLATES, part), offsets[part], camera.encode())
+        )
         offsets[part] += 1
     return records
 
 
-def storage_ratios(
-    dsn: str, records: Sequence[Record] | None = None, decoder: Decoder | None = None, *,
-    count: int = 60_000, batch: int = 2000, rounds: int = 5, singles: int = 3000,
-) -> StorageFigures:  # fmt: skip
-    """Measure on the migrated database `dsn`, whose events are removed; `decoder` must fit `records`.
+def storage_ratios(dsn: str, topic: Topic, *, count: int, batch: int = 2000, rounds: int = 5) -> StorageFigures:
+    """Measure on the migrated database `dsn`, whose events are removed, and on `topic`, which is filled.
 
     The process must be tuned as the service is (`service.tune_interpreter`), as `main` here does it.
     """
-    records = list(records or plate_records(count))
-    decoder = decoder or PlainDecoder()
+    records, singles = plate_records(count), count // 20
     batches = [records[n : n + batch] for n in range(0, len(records), batch)]
-    handler = StorageHandler(Store(dsn, "bench"), decoder)
+    handler = StorageHandler(Store(dsn, "bench"), PlainDecoder())
     lines = [line for b in batches for line in handler.prepare(b).work.tables[topics.PLATES].lines]
     prebuilt = binary_copy.SIGNATURE + b"".join(lines) + binary_copy.TRAILER
     handler.close()
+    topic.fill(records)
     taken: dict[str, list[float]] = {}
     for _ in range(rounds):
-        for name, run in _stages(dsn, decoder, batches, prebuilt, records[:singles]):
-            taken.setdefault(name, []).append(run())
-    return _figures({name: statistics.median(found) for name, found in taken.items()}, len(records), batch, singles)
+        for name, took_s in _round(dsn, topic, batches, prebuilt, singles):
+            taken.setdefault(name, []).append(took_s)
+    return _figures({name: statistics.median(found) for name, found in taken.items()}, count, batch, singles)
 
 
-def _stages(
-    dsn: str, decoder: Decoder, batches: Sequence[Sequence[Record]], prebuilt: bytes,
-    singles: Sequence[Record],
-) -> Iterator[tuple[str, Callable[[], float]]]:  # fmt: skip
-    handler = StorageHandler(Store(dsn, "bench"), decoder)
+def _round(
+    dsn: str, topic: Topic, batches: Sequence[Sequence[Record]], prebuilt: bytes, singles: int
+) -> Iterator[tuple[str, float]]:
+    count = sum(map(len, batches))
+    handler = StorageHandler(Store(dsn, "bench"), PlainDecoder())
     prepared: list[Prepared[Work]] = []
-    yield "prepare", lambda: _timed(lambda: prepared.extend(handler.prepare(b) for b in batches))
+    yield "prepare", _timed(lambda: prepared.extend(handler.prepare(b) for b in batches))
     _empty(dsn)
-    yield "raw", lambda: _timed(lambda: _raw_copy(dsn, prebuilt))
+    yield "raw", _timed(lambda: _raw_copy(dsn, prebuilt))
     _empty(dsn)
     _claim(handler, batches)
     pairs = list(zip(prepared, map(_next, batches), strict=True))
-    yield "write", lambda: _timed(lambda: [handler.write(p, following, _no_letters) for p, following in pairs])
+    yield "write", _timed(lambda: _write(handler, pairs))
     handler.close()
     _empty(dsn)
-    handler = StorageHandler(Store(dsn, "bench"), decoder)
-    _claim(handler, batches)
-    yield "whole", lambda: _timed(lambda: _consume(handler, batches))
-    handler.close()
-    handler = StorageHandler(Store(dsn, "bench"), decoder)
-    _claim(handler, batches)
-    yield "replay", lambda: _timed(lambda: _consume(handler, batches))
-    handler.close()
+    yield "whole", topic.consumed(dsn, count, topic.group())
+    yield "replay", topic.consumed(dsn, count, topic.group())
     _empty(dsn)
-    yield "single", lambda: _timed(lambda: _row_at_a_time(dsn, decoder, singles))
+    yield "single", topic.row_at_a_time(dsn, singles)
 
 
-def _consume(handler: StorageHandler, batches: Sequence[Sequence[Record]]) -> None:
-    """As the kit does: the batch after is prepared while the batch before is written."""
-    with ThreadPoolExecutor(1) as writer:
-        writing = None
-        for batch in batches:
-            prepared = handler.prepare(batch)
-            if writing is not None:
-                writing.result()
-            writing = writer.submit(handler.write, prepared, _next(batch), _no_letters)
-        if writing is not None:
-            writing.result()
-
-
-def _row_at_a_time(dsn: str, decoder: Decoder, records: Sequence[Record]) -> None:
-    """The old design: decode, INSERT, COMMIT, each record alone."""
-    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING").format(
-        sql.Identifier(_TABLE), _NAMES, sql.SQL(", ").join([sql.Placeholder()] * len(COLUMNS[_TABLE]))
-    )
-    with psycopg.connect(dsn) as connection:
-        for record in records:
-            connection.execute(statement, _values(decoder.decode(record)))
-            connection.commit()
-
-
-def _values(event: Mapping[str, Any]) -> tuple[object, ...]:
-    plate, vehicle, images, extras, box = (event[name] for name in ("plate", "vehicle", "images", "extras", "box"))
-    return (
-        event["event_id"], event["captured_at"], event["camera_id"], event["track_id"], *plate.values(),
-        *vehicle.values(), *images.values(), event["latency_ms"], extras["quality_score"], extras["frame_number"],
-        event["node"]["site"], event["node"]["host"], extras["roi"], extras["direction"], event["revision"],
-        fold(plate["normalized_text"]), json.dumps(event["candidates"]), event["reads"], list(box.values()),
-        event["first_seen_at"], event["last_seen_at"], event["resumed"], event["source_epoch"], event["agent_id"],
-        event["boot_id"], event["seq"], event["detector_digest"], event["reader_digest"],
-    )  # fmt: skip
+def _write(handler: StorageHandler, pairs: Sequence[tuple[Prepared[Work], dict[Place, int]]]) -> None:
+    for prepared, following in pairs:
+        handler.write(prepared, following, _no_letters)
 
 
 def _raw_copy(dsn: str, prebuilt: bytes) -> None:
@@ -204,14 +172,16 @@ def _figures(taken: dict[str, float], rows: int, batch: int, singles: int) -> St
 
 
 def main() -> None:
-    """Measure on a server of its own, and print."""
+    """Measure on servers of its own, and print."""
     tune_interpreter()
-    from alpr_storage_consumer.migrate import migrate
-    from alpr_testing.postgres import temporary_server
-
-    with tempfile.TemporaryDirectory() as folder, temporary_server(Path(folder)) as dsn:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60_000
+    with tempfile.TemporaryDirectory() as folder, temporary_server(Path(folder) / "postgres") as dsn:
         migrate(dsn)
-        found = storage_ratios(dsn, count=int(sys.argv[1]) if len(sys.argv) > 1 else 60_000)
+        with running_broker(Path(folder) / "kafka") as broker, running_registry(Path(folder) / "registry") as registry:
+            kafka = KafkaSettings(bootstrap_servers=broker.bootstrap)
+            apply(kafka)
+            with Registry(RegistrySettings(url=registry.url)) as asked:
+                found = storage_ratios(dsn, Topic(kafka, asked), count=count)
     for name, value in asdict(found).items():
         print(f"{name:24} {value:,.2f}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -85,6 +86,7 @@ class Consumer(Generic[W]):
         self._flying: Future[None] | None = None
         self._flying_batch: _Batch[W] | None = None
         self._spilled: list[Message] = []
+        self._places: dict[tuple[str, int], Place] = {}
         self._fenced_at: float | None = None
         self._paused = False
         self._claim_at = 0.0
@@ -142,12 +144,14 @@ class Consumer(Generic[W]):
     def _take(self, messages: list[Message], stop: threading.Event) -> None:
         generation, began = self._assignment.generation, time.monotonic()
         records = [self._record(message) for message in messages]
+        for topic, count in Counter(record.place.topic for record in records if record.place).items():
+            metrics.RECORDS.labels(topic).inc(count)
         prepared = self._prepared(records, generation, stop)
         if prepared is None:
             return
         batch = _Batch(generation, records, prepared, began)
-        for record in records:
-            if record.place is not None:
+        for record in reversed(records):  # of each partition the last one counts
+            if record.place is not None and record.place not in batch.next_offsets:
                 batch.next_offsets[record.place] = record.offset + 1
         while self._flying is not None and not stop.is_set():  # the batch before must be written first
             self._reap(wait=True)
@@ -242,10 +246,12 @@ class Consumer(Generic[W]):
             original = told.get(ORIGINAL_TOPIC, topic.encode()).decode("utf-8", "replace")
             count = told.get(RETRIED, b"1").decode("ascii", "replace")
             retried = int(count) if count.isdecimal() else 1
-        metrics.RECORDS.labels(topic).inc()
+        place = self._places.get((topic, partition))
+        if place is None:
+            place = self._places[topic, partition] = Place(topic, partition)
         key, value, at = message.key(), message.value(), message.timestamp()[1]
         return Record(
-            original, _bytes(value) or b"", Place(topic, partition), int(message.offset() or 0), _bytes(key), headers,
+            original, _bytes(value) or b"", place, int(message.offset() or 0), _bytes(key), headers,
             int(at), retried,
         )  # fmt: skip
 
