@@ -23,6 +23,7 @@ from alpr_edge_agent.agent.link import Link, run_link
 from alpr_edge_agent.agent.metrics import serve_metrics
 from alpr_edge_agent.agent.model_keeper import ModelKeeper, models_condition
 from alpr_edge_agent.agent.node_key import NodeKey, node_key
+from alpr_edge_agent.agent.outbox_metrics import outbox_shown
 from alpr_edge_agent.agent.report import NodeFacts, aged, first_report, report_of
 from alpr_edge_agent.agent.run import current_status, keep_report
 from alpr_edge_agent.agent.settings import NodeSettings
@@ -107,7 +108,7 @@ def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCl
     log.info("node_agent_started", node=settings.node_name, namespace=settings.namespace, key_id=key.id)
     serve_metrics(settings.metrics_host, settings.metrics_port)
     pipeline = PipelineSettings(data=settings.data)
-    with uplink(settings, folder) as way_out:
+    with outbox_shown(folder.outbox), uplink(settings, folder) as way_out:
         NodeAgent(
             settings=settings,
             folder=folder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,12 +112,7 @@ class OutboxReader:
 
     def backlog(self) -> Backlog:
         """What waits now, and what went; it costs the same however much that is."""
-        events, images, size, sent, dropped = self._query(
-            "SELECT events, images, events_bytes + images_bytes, sent, dropped FROM usage, counts", ()
-        )[0]
-        first = self._query("SELECT created_ms FROM outbox ORDER BY id LIMIT 1", ())
-        lost = dict(self._query("SELECT kind, count FROM lost_images", ()))
-        return Backlog(events, images, size, first[0][0] if first else None, sent, dropped, lost)
+        return _asked(self._db)
 
     def close(self) -> None:
         """Close the connection; what waits, waits on."""
@@ -148,3 +144,24 @@ class OutboxReader:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise OutboxUnavailable(f"outbox: {e}; free some disk space") from e
+
+
+def look(path: Path) -> Backlog | None:
+    """What waits in the outbox at `path`, which is left as it is; None where none can be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
+            return _asked(connection)
+    except (sqlite3.Error, OutboxUnavailable):
+        return None
+
+
+def _asked(connection: sqlite3.Connection) -> Backlog:
+    try:
+        events, images, size, sent, dropped = connection.execute(
+            "SELECT events, images, events_bytes + images_bytes, sent, dropped FROM usage, counts"
+        ).fetchone()
+        first = connection.execute("SELECT created_ms FROM outbox ORDER BY id LIMIT 1").fetchone()
+        lost = dict(connection.execute("SELECT kind, count FROM lost_images").fetchall())
+    except sqlite3.Error as e:
+        raise OutboxUnavailable(f"outbox: {e}") from e
+    return Backlog(events, images, size, first[0] if first else None, sent, dropped, lost)
