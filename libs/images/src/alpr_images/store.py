@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
-from uuid import uuid4
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, from_url
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import LocalStore, S3Store, from_url
 
-from alpr_images.errors import Unavailable
+from alpr_images.credentials import FileCredentials
+from alpr_images.errors import CredentialsUnusable, Unavailable
+from alpr_images.in_bucket import InBucket
 from alpr_images.keys import check_key, check_prefix, is_key
+from alpr_images.on_disk import OnDisk
+from alpr_images.outcome import Outcome
+
+_REGION: Final = "us-east-1"
+_CONNECT_WITHIN: Final = timedelta(seconds=5)
 
 
 def open_image_store(url: str, **options: Any) -> ImageStore:
@@ -23,44 +29,62 @@ def open_image_store(url: str, **options: Any) -> ImageStore:
     if parts.scheme == "file":
         folder = Path(unquote(parts.path))
         folder.mkdir(parents=True, exist_ok=True)
-        return ImageStore(LocalStore(folder), folder)
-    return ImageStore(from_url(url, **options), None)
+        local = LocalStore(folder)
+        return ImageStore(local, OnDisk(local, folder))
+    remote = from_url(url, **options)
+    return ImageStore(remote, InBucket(remote))
+
+
+def open_bucket(
+    url: str,
+    *,
+    endpoint: str | None = None,
+    region: str = _REGION,
+    credentials_file: Path | None = None,
+    answer_within_s: float = 30.0,
+) -> ImageStore:
+    """The bucket at `url`, s3://bucket or s3://bucket/prefix, for one who puts many and waits out outages himself.
+
+    Args:
+        url: names no user and no password.
+        endpoint: of a store that is not Amazon's.
+        region: which Amazon's bucket is in; of no matter elsewhere.
+        credentials_file: see `alpr_images.credentials`; left out, what AWS's own variables and services say.
+        answer_within_s: what one request may take; nothing is tried twice.
+    """
+    parts = urlsplit(url)
+    options: dict[str, Any] = {"region": region, "retry_config": {"max_retries": 0}}
+    options["client_options"] = {
+        "allow_http": (endpoint or "").startswith("http://"),
+        "connect_timeout": _CONNECT_WITHIN,
+        "timeout": timedelta(seconds=answer_within_s),
+    }
+    if endpoint is not None:
+        options["endpoint"] = endpoint
+    if credentials_file is not None:
+        options["credential_provider"] = FileCredentials(credentials_file)
+    store = S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **options)
+    return ImageStore(store, InBucket(store))
 
 
 class ImageStore:
     """Keeps pictures by key; all calls block. Keys that are none of ours raise BadKey."""
 
-    def __init__(self, store: Any, folder: Path | None) -> None:
+    def __init__(self, store: Any, keeper: OnDisk | InBucket) -> None:
         self._store = store
-        self._folder = folder
+        self._keeper = keeper
 
-    def put_if_absent(self, key: str, data: bytes) -> None:
-        """Returns when `data` is kept durably under `key`, or a picture was there before. Raises Unavailable."""
+    @property
+    def heeds_conditions(self) -> bool | None:
+        """Whether the store itself refuses a second picture of one key; None while nobody knows."""
+        return self._keeper.conditional if isinstance(self._keeper, InBucket) else True
+
+    def put_if_absent(self, key: str, data: bytes) -> Outcome:
+        """Returns when a whole picture is kept durably under `key`: `data`, or the one before. Raises Unavailable."""
         try:
-            if self._folder is None:
-                obstore.put(self._store, check_key(key), data, mode="create")
-            else:
-                self._put_on_disk(self._folder, check_key(key), data)
-        except AlreadyExistsError:
-            return
-        except (BaseError, OSError) as e:
-            raise Unavailable(f"image store: {type(e).__name__}; is it reachable, and is there room?") from e
-
-    def _put_on_disk(self, folder: Path, key: str, data: bytes) -> None:
-        """The client does not fsync: so the bytes are made durable under a name of their own before they get theirs.
-
-        Otherwise a loss of power could leave a torn picture that a second try takes for the right one.
-        """
-        part = f"{key}.{uuid4().hex}.part"
-        obstore.put(self._store, part, data, mode="create")
-        try:
-            _sync(folder / part)
-            obstore.rename(self._store, part, key, overwrite=False)
-        except BaseException:
-            (folder / part).unlink(missing_ok=True)
-            raise
-        for place in (p for p in (folder / key).parents if p == folder or folder in p.parents):
-            _sync(place)
+            return self._keeper.keep(check_key(key), data)
+        except (BaseError, OSError, CredentialsUnusable) as e:
+            raise _unavailable(e) from e
 
     def get(self, key: str) -> bytes | None:
         """The picture, or None. Raises Unavailable."""
@@ -69,7 +93,7 @@ class ImageStore:
         except FileNotFoundError:
             return None
         except (BaseError, OSError) as e:
-            raise Unavailable(f"image store: {type(e).__name__}") from e
+            raise _unavailable(e) from e
 
     def exists(self, key: str) -> bool:
         """Whether there is a picture under `key`. Raises Unavailable."""
@@ -78,7 +102,7 @@ class ImageStore:
         except FileNotFoundError:
             return False
         except (BaseError, OSError) as e:
-            raise Unavailable(f"image store: {type(e).__name__}") from e
+            raise _unavailable(e) from e
         return True
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -87,12 +111,15 @@ class ImageStore:
             for found in obstore.list(self._store, check_prefix(prefix), chunk_size=1000):
                 yield from (str(thing["path"]) for thing in found if is_key(str(thing["path"])))
         except (BaseError, OSError) as e:
-            raise Unavailable(f"image store: {type(e).__name__}") from e
+            raise _unavailable(e) from e
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _unavailable(error: Exception) -> Unavailable:
+    """What the client says holds addresses and more: only its kind goes on."""
+    if isinstance(error, CredentialsUnusable):
+        return Unavailable(f"image store: {error}")
+    if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
+        return Unavailable(
+            "image store: it refuses us; check the credentials, and their right to get and put the site's"
+        )
+    return Unavailable(f"image store: {type(error).__name__}; is it reachable, and is there room?")
