@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alpr_edge_agent.agent.delivery import deliver_batch, deliver_events, deliver_image_batch
+from alpr_edge_agent.agent.bandwidth import Bandwidth
+from alpr_edge_agent.agent.delivery import deliver_batch, deliver_events, deliver_image_batch, deliver_images
 from alpr_edge_agent.agent.tombstones import tell_tombstones
 from alpr_edge_agent.errors import DeliveryUnavailable
 from alpr_edge_agent.outbox import Outbox, SpooledImage
@@ -16,6 +17,7 @@ from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_schemas import codec, topics
 from alpr_schemas.events import Plate, PlateEvent
 from alpr_schemas.identity import event_id, iso
+from alpr_testing.waiting import until
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -110,10 +112,10 @@ def test_the_loop_delivers_what_comes_later_and_ends_when_asked(box, tmp_path):
     assert set(database.kept) == {plate(1).event_id, plate(2).event_id}
 
 
-def image(folder, n, data=b"jpeg"):
+def image(folder, n, data=b"jpeg", kind="plate"):
     path = folder / f"{n}.jpg"
     path.write_bytes(data)
-    return SpooledImage(f"s/{n}.jpg", plate(n).event_id, "plate", path, hashlib.sha256(b"jpeg").hexdigest(), len(data))
+    return SpooledImage(f"s/{n}.jpg", plate(n).event_id, kind, path, hashlib.sha256(b"jpeg").hexdigest(), len(data))
 
 
 def test_pictures_are_uploaded_then_leave_the_spool(box, reader, tmp_path):
@@ -125,6 +127,41 @@ def test_pictures_are_uploaded_then_leave_the_spool(box, reader, tmp_path):
     assert disk.kept == {"s/1.jpg": b"jpeg"}
     assert not good.path.exists()
     assert reader.backlog().images == 0
+
+
+def test_plates_go_before_frames_and_a_plate_that_comes_waits_for_one_frame_at_most(box, reader, tmp_path):
+    frames = [image(tmp_path, n, kind="frame") for n in (1, 3, 5)]
+    box.put([plate(n) for n in range(1, 7)], [*frames, image(tmp_path, 2), image(tmp_path, 4)])
+    disk = Disk()
+    assert deliver_image_batch(reader, disk) == 2
+    assert list(disk.kept) == ["s/2.jpg", "s/4.jpg"]  # the oldest first
+    assert deliver_image_batch(reader, disk) == 1
+    box.put([], [image(tmp_path, 6)])
+    while deliver_image_batch(reader, disk):
+        pass
+    assert list(disk.kept) == ["s/2.jpg", "s/4.jpg", "s/5.jpg", "s/6.jpg", "s/3.jpg", "s/1.jpg"]  # the newest first
+
+
+def test_pictures_that_may_not_go_wait(box, reader, tmp_path):
+    box.put([plate(n) for n in (1, 2, 3)], [image(tmp_path, n) for n in (1, 2, 3)])
+    disk, asked = Disk(), []
+    deliver_image_batch(reader, disk, lambda size: asked.append(size) or len(asked) < 2)
+    assert list(disk.kept) == ["s/1.jpg"]
+    assert asked == [4, 4]
+    assert reader.backlog().images == 2
+
+
+def test_a_cap_on_the_uplink_ends_no_wait_too_late(box, tmp_path):
+    box.put([plate(n) for n in (1, 2)], [image(tmp_path, n) for n in (1, 2)])
+    disk, stop, path = Disk(), threading.Event(), tmp_path / "outbox.db"
+    slow = Bandwidth(1)  # the second picture may go in three seconds
+    work = threading.Thread(target=lambda: deliver_images(OutboxReader(path), disk, stop, slow))
+    work.start()
+    until(lambda: len(disk.kept) == 1, 10, "the first picture has gone")
+    stop.set()
+    work.join(2)
+    assert not work.is_alive()
+    assert list(disk.kept) == ["s/1.jpg"]
 
 
 def test_losses_are_told_once(tmp_path):

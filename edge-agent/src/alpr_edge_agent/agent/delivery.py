@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from threading import Event as StopFlag
 
 import structlog
 from tenacity import RetryError
 
+from alpr_edge_agent.agent.bandwidth import Bandwidth
 from alpr_edge_agent.agent.metrics import DELIVERED, IMAGES, WAITING
 from alpr_edge_agent.agent.tombstones import tell_tombstones
 from alpr_edge_agent.errors import DeliveryUnavailable, OutboxUnavailable
@@ -48,19 +50,34 @@ def deliver_batch(reader: OutboxReader, publisher: Publisher) -> int:
     return len(rows)
 
 
-def deliver_images(reader: OutboxReader, sink: ImageSink, stop: StopFlag) -> None:
-    """Until `stop`: upload pictures, delete those that the store has."""
+def deliver_images(reader: OutboxReader, sink: ImageSink, stop: StopFlag, bandwidth: Bandwidth | None = None) -> None:
+    """Until `stop`: upload pictures, within `bandwidth`, and delete those that the store has."""
+
+    def may_go(size_bytes: int) -> bool:
+        return bandwidth is None or not stop.wait(bandwidth.wait_s(size_bytes, time.monotonic()))
+
+    def step() -> int:
+        return deliver_image_batch(reader, sink, may_go)
+
     while not stop.is_set():
-        if not _patiently(lambda: deliver_image_batch(reader, sink), stop) and not _wait_for_more(reader, stop):
+        if not _patiently(step, stop) and not _wait_for_more(reader, stop):
             return
 
 
-def deliver_image_batch(reader: OutboxReader, sink: ImageSink) -> int:
-    """Upload the oldest pictures once; how many they were."""
+def deliver_image_batch(reader: OutboxReader, sink: ImageSink, may_go: Callable[[int], bool] = lambda _: True) -> int:
+    """Upload what comes next, once: plates, or a single frame; how many were looked at.
+
+    A frame goes alone, so that a plate which comes meanwhile waits for one picture at most. `may_go` is asked before
+    each, with its bytes; it may block, and where it says no the rest waits.
+    """
     images = reader.images(BATCH_IMAGES)
-    for image in images:
+    plates = [image for image in images if image.kind != "frame"]
+    batch = plates or images[:1]
+    for image in batch:
+        if not may_go(image.size_bytes):
+            break
         _upload(reader, sink, image)
-    return len(images)
+    return len(batch)
 
 
 def _upload(reader: OutboxReader, sink: ImageSink, image: SpooledImage) -> None:

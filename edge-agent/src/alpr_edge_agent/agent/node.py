@@ -40,7 +40,7 @@ from alpr_kubernetes import NoConnection, connect
 from alpr_schemas.resources import EdgeReport
 
 log = structlog.get_logger(__name__)
-END_WITHIN_S = 10.0
+END_WITHIN_S = 2.0
 OpenCluster = Callable[[], AbstractAsyncContextManager[Cluster]]
 
 
@@ -150,6 +150,6 @@ def _thread(name: str, work: Callable[[], None], end: Callable[[], None], stop: 
     finally:
         stop.set()
         end()
-        thread.join(END_WITHIN_S)  # a fetch from a server that fell silent ends by its own time-out, and need not
+        thread.join(END_WITHIN_S)  # a call to a server that fell silent ends by its own time-out, and need not
     if failed:
         raise failed[0]

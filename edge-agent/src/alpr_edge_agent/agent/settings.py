@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, NonNegativeFloat
+from pydantic import AliasChoices, Field, NonNegativeFloat, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from alpr_schemas.resources import Name
@@ -25,13 +26,20 @@ class NodeSettings(BaseSettings):
         pipeline_cores: processor cores that the pipeline may use; left out, all of the node's.
         withdraw_after_s: so long after its assignment was deleted the node lets its cameras go.
         kafka: the brokers, from KAFKA_BOOTSTRAP_SERVERS; without them events wait in the outbox.
-        images_url: where evidence goes, as s3://bucket or file:///folder; without it pictures wait in the spool.
+        images_url: where evidence goes, as s3://bucket or file:///folder; without it pictures wait in the spool. It
+            holds no password: that is in `images_credentials_file`.
+        images_endpoint: of an object store that is not Amazon's, as https://store.example:9000.
+        images_region: of Amazon's bucket.
+        images_credentials_file: a mounted Secret in the form of AWS's credentials file, best one that may only put and
+            get under the site's name; left out, what AWS's own variables and services say.
+        images_bytes_per_s: pictures take no more of the uplink than that; left out, as much as there is.
         metrics_port: 0 serves none.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="ALPR_AGENT_", extra="ignore", frozen=True, populate_by_name=True, protected_namespaces=()
-    )
+        env_prefix="ALPR_AGENT_", extra="ignore", frozen=True, populate_by_name=True, protected_namespaces=(),
+        hide_input_in_errors=True,
+    )  # fmt: skip
 
     node_name: NodeName = Field(validation_alias=AliasChoices("node_name", "NODE_NAME"))
     namespace: Name = Field(validation_alias=AliasChoices("namespace", "POD_NAMESPACE"))
@@ -43,5 +51,20 @@ class NodeSettings(BaseSettings):
     withdraw_after_s: NonNegativeFloat = 30.0
     kafka: str | None = Field(None, validation_alias=AliasChoices("kafka", "KAFKA_BOOTSTRAP_SERVERS"))
     images_url: str | None = None
+    images_endpoint: str | None = None
+    images_region: str = "us-east-1"
+    images_credentials_file: Path | None = None
+    images_bytes_per_s: Annotated[int, Field(ge=1)] | None = None
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     metrics_host: str = "127.0.0.1"
+
+    @field_validator("images_url", "images_endpoint")
+    @classmethod
+    def _bare(cls, url: str | None) -> str | None:
+        """An address is logged and shown; a password in it would be, too."""
+        parts = urlsplit(url or "")
+        if "@" in parts.netloc or parts.query:
+            raise ValueError("holds a user, a password or a query; put credentials into images_credentials_file")
+        if url is not None and parts.scheme not in {"s3", "file", "http", "https"}:
+            raise ValueError("begins with no s3:// or file:// (images_url), or https:// (images_endpoint)")
+        return url

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from alpr_edge_agent.agent.bandwidth import Bandwidth
 from alpr_edge_agent.agent.delivery import deliver_events, deliver_images
 from alpr_edge_agent.agent.settings import NodeSettings
 from alpr_edge_agent.errors import DeliveryUnavailable
@@ -38,7 +39,7 @@ def uplink(settings: NodeSettings, folder: EdgeFolder) -> Iterator[Uplink]:
         if settings.images_url is None:
             log.warning("pictures_wait", reason="ALPR_AGENT_IMAGES_URL is not set: pictures stay in the spool")
         else:
-            found.works["images"] = _images(settings.images_url, folder)
+            found.works["images"] = _images(settings, settings.images_url, folder)
         yield found
 
 
@@ -52,9 +53,9 @@ def _events(settings: NodeSettings, folder: EdgeFolder, held: ExitStack) -> Work
     cached = told if told.cache_folder else told.model_copy(update={"cache_folder": folder.root / "schemas"})
     registry = held.enter_context(Registry(cached))
     producer = held.enter_context(Producer(KafkaSettings(), client_id=f"alpr-agent-{settings.node_name}"))
-    publisher = KafkaPublisher(producer, registry)
 
     def deliver(stop: threading.Event) -> None:
+        publisher = KafkaPublisher(producer, registry, stop)
         try:
             publisher.warm_up()
         except DeliveryUnavailable as e:
@@ -65,9 +66,18 @@ def _events(settings: NodeSettings, folder: EdgeFolder, held: ExitStack) -> Work
     return deliver
 
 
-def _images(url: str, folder: EdgeFolder) -> Work:
+def _images(settings: NodeSettings, url: str, folder: EdgeFolder) -> Work:
     from alpr_edge_agent.publish.objects import StoreSink
-    from alpr_images import open_image_store
+    from alpr_images.store import open_bucket, open_image_store
 
-    sink = StoreSink(open_image_store(url))
-    return lambda stop: deliver_images(OutboxReader(folder.outbox), sink, stop)
+    if url.startswith("s3://"):
+        store = open_bucket(
+            url,
+            endpoint=settings.images_endpoint,
+            region=settings.images_region,
+            credentials_file=settings.images_credentials_file,
+        )
+    else:
+        store = open_image_store(url)
+    cap = Bandwidth(settings.images_bytes_per_s) if settings.images_bytes_per_s else None
+    return lambda stop: deliver_images(OutboxReader(folder.outbox), StoreSink(store), stop, cap)

@@ -58,7 +58,9 @@ _COUNTS: Final = (
     "CREATE TRIGGER image_counted_out AFTER DELETE ON images BEGIN UPDATE counts SET images = images - 1; END",
 )  # fmt: skip
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_WRITER_SCHEMAS, _COUNTS)
+_IMAGE_ORDER: Final = ("CREATE INDEX images_kind ON images (kind, id)",)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_WRITER_SCHEMAS, _COUNTS, _IMAGE_ORDER)
 """What brings a file from version n to n + 1; SQLite's user_version says where it is."""
 
 

@@ -89,10 +89,10 @@ class OutboxReader:
         self._delete("DELETE FROM outbox WHERE id = ?", [(row.id,) for row in rows], counted_as="sent")
 
     def images(self, limit: int) -> list[SpooledImage]:
-        """The oldest pictures that wait for their upload, plates before frames."""
-        rows = self._query(
-            "SELECT key, event_id, kind, path, sha256, bytes FROM images ORDER BY kind = 'frame', id LIMIT ?", (limit,)
-        )
+        """Pictures that wait for their upload: plates, the oldest first, then frames, the newest first."""
+        what = "SELECT key, event_id, kind, path, sha256, bytes FROM images WHERE kind"
+        rows = self._query(f"{what} = 'plate' ORDER BY id LIMIT ?", (limit,))
+        rows += self._query(f"{what} = 'frame' ORDER BY id DESC LIMIT ?", (limit - len(rows),))
         return [
             SpooledImage(key, event, kind, Path(path), digest, size) for key, event, kind, path, digest, size in rows
         ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from threading import Event as StopFlag
+from typing import Final
 
 from alpr_edge_agent.errors import DeliveryUnavailable
 from alpr_edge_agent.outbox.reader import OutboxRow
@@ -14,13 +17,21 @@ from alpr_kafka.producer import Outgoing, Producer
 from alpr_kafka.registry import Registry
 from alpr_schemas import topics
 
+END_WITHIN_S: Final = 1.5
+_POLL_S: Final = 0.1
+
 
 class KafkaPublisher:
-    """Publishes rows of the outbox. Their bytes go out as they are; only the schema's id is put before them."""
+    """Publishes rows of the outbox. Their bytes go out as they are; only the schema's id is put before them.
 
-    def __init__(self, producer: Producer, registry: Registry) -> None:
+    Args:
+        stop: once it is set, acknowledgements are waited for a moment only; rows without one stay in the outbox.
+    """
+
+    def __init__(self, producer: Producer, registry: Registry, stop: StopFlag | None = None) -> None:
         self._producer = producer
         self._registry = registry
+        self._stop = stop or StopFlag()
         self._ids: dict[tuple[str, str], int] = {}
 
     def warm_up(self) -> None:
@@ -34,12 +45,27 @@ class KafkaPublisher:
 
     def publish(self, rows: Sequence[OutboxRow]) -> None:
         """Returns when the brokers have acknowledged all rows."""
+        told: list[Exception | None] = []
         try:
-            outgoing = [self._outgoing(row) for row in rows]
-            self._producer.publish(outgoing)
+            for row in rows:
+                self._producer.send(self._outgoing(row), told.append)
+            self._wait_for(len(rows), told)
         except KafkaKitError as e:
             raise DeliveryUnavailable(str(e)) from e
         reach("after_produce")
+
+    def _wait_for(self, many: int, told: list[Exception | None]) -> None:
+        """Each record is told of in the end: acknowledged, or given up by the client after its own time-out."""
+        stopped_at: float | None = None
+        while len(told) < many:
+            self._producer.poll(_POLL_S)
+            if self._stop.is_set():
+                stopped_at = stopped_at or time.monotonic()
+                if time.monotonic() - stopped_at > END_WITHIN_S:
+                    raise DeliveryUnavailable("asked to end while brokers were silent; what waits, waits on")
+        for error in told:
+            if error is not None:
+                raise error
 
     def _outgoing(self, row: OutboxRow) -> Outgoing:
         headers = (("traceparent", row.traceparent.encode()),) if row.traceparent else ()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import structlog
+
 from alpr_edge_agent.errors import DeliveryUnavailable
 from alpr_images import ImageStore
 from alpr_images.errors import Unavailable
+
+log = structlog.get_logger(__name__)
 
 
 class StoreSink:
@@ -12,10 +16,16 @@ class StoreSink:
 
     def __init__(self, store: ImageStore) -> None:
         self._store = store
+        self._told = False
 
     def put_if_absent(self, key: str, data: bytes) -> None:
         """Returns when the picture is kept durably, or was so before. Raises DeliveryUnavailable."""
         try:
-            self._store.put_if_absent(key, data)
+            outcome = self._store.put_if_absent(key, data)
         except Unavailable as e:
             raise DeliveryUnavailable(str(e)) from e
+        if outcome == "mended":
+            log.warning("torn_picture_replaced", key=key)
+        if self._store.heeds_conditions is False and not self._told:
+            self._told = True
+            log.warning("store_knows_no_conditions", effect="each picture is asked for before it is put")

@@ -25,7 +25,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     settings = RegistrySettings(cache_folder=outbox.parent / "schemas")
     with Registry(settings) as registry, Producer(KafkaSettings(), client_id=agent, give_up_after_s=10) as producer:
-        deliver_events(OutboxReader(outbox), KafkaPublisher(producer, registry), stop, site="north", host=agent)
+        deliver_events(OutboxReader(outbox), KafkaPublisher(producer, registry, stop), stop, site="north", host=agent)
 
 
 if __name__ == "__main__":
