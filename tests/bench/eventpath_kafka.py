@@ -77,7 +77,7 @@ class Topic:
         return f"bench-{self._runs}-{time.time_ns()}"
 
     def consumed(self, dsn: str, count: int, group: str) -> float:
-        """Store all `count` records by the service's own consumer; seconds from its claim to the last commit."""
+        """Store all `count` records by the service's own consumer; seconds from the first records to the last commit."""
         watched = _Watched(StorageHandler(Store(dsn, group), self.decoder), count)
         settings = StorageSettings(KAFKA_GROUP_ID=group, KAFKA_INSTANCE_ID=group)
         Consumer(settings, self.kafka, watched, _no_letters).run(watched.done)
@@ -103,7 +103,7 @@ class Topic:
 
 
 class _Watched(Handler[Work]):
-    """The handler, and a watch: from `claim` to the commit after which all is written."""
+    """The handler, and a watch: from the first records to the commit after which all is written."""
 
     def __init__(self, handler: StorageHandler, count: int) -> None:
         self._handler = handler
@@ -113,12 +113,11 @@ class _Watched(Handler[Work]):
         self._began = self.took_s = 0.0
 
     def prepare(self, records: Sequence[Record]) -> Prepared[Work]:
+        self._began = self._began or time.perf_counter()
         return self._handler.prepare(records)
 
     def claim(self, places: Sequence[Place]) -> dict[Place, int]:
-        found = self._handler.claim(places)
-        self._began = time.perf_counter()
-        return found
+        return self._handler.claim(places)
 
     def write(self, prepared: Prepared[Work], next_offsets: Mapping[Place, int], bury: Bury) -> None:
         self._handler.write(prepared, next_offsets, bury)

@@ -238,8 +238,9 @@ class Consumer(Generic[W]):
         return messages
 
     def _record(self, message: Message) -> Record:
-        topic, partition = str(message.topic()), int(message.partition() or 0)
-        headers = tuple((str(name), _bytes(value) or b"") for name, value in _pairs(message))
+        topic, partition = message.topic() or "", message.partition() or 0
+        pairs = _pairs(message)
+        headers = tuple((str(name), _bytes(value) or b"") for name, value in pairs) if pairs else ()
         original, retried = topic, 0
         if topic == self._retry_topic:
             told = dict(headers)
@@ -249,11 +250,8 @@ class Consumer(Generic[W]):
         place = self._places.get((topic, partition))
         if place is None:
             place = self._places[topic, partition] = Place(topic, partition)
-        key, value, at = message.key(), message.value(), message.timestamp()[1]
-        return Record(
-            original, _bytes(value) or b"", place, int(message.offset() or 0), _bytes(key), headers,
-            int(at), retried,
-        )  # fmt: skip
+        value, offset, at = message.value(), message.offset(), message.timestamp()[1]
+        return Record(original, _bytes(value) or b"", place, offset or 0, _bytes(message.key()), headers, at, retried)
 
     def _reap(self, *, wait: bool) -> None:
         """Look whether the batch in flight is done."""
@@ -376,7 +374,7 @@ def _warned(error: KafkaError) -> None:
 
 
 def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
-    return list(message.headers() or ())  # type: ignore[arg-type]
+    return message.headers() or []  # type: ignore[return-value]
 
 
 def _bytes(value: str | bytes | None) -> bytes | None:

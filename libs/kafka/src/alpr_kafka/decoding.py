@@ -24,6 +24,9 @@ class Decoder(Protocol):
     def decode(self, record: Record) -> dict[str, Any]:
         """The record's fields as our own schema names them. Raises Undecodable, or Unavailable for want of a schema."""
 
+    def own_from(self, record: Record) -> int:
+        """Where in the value our own schema's Avro begins, as far as that is known at once; -1: ask `decode`."""
+
 
 class PlainDecoder:
     """Reads what an outbox holds: our own schema, no frame."""
@@ -31,6 +34,10 @@ class PlainDecoder:
     def decode(self, record: Record) -> dict[str, Any]:
         """The fields. Raises Undecodable."""
         return _read(record, record.value, _reader_schema(record.topic), None)
+
+    def own_from(self, record: Record) -> int:  # noqa: ARG002 - here every record is ours
+        """0."""
+        return 0
 
 
 class FramedDecoder:
@@ -44,6 +51,7 @@ class FramedDecoder:
     def __init__(self, schema_of: Callable[[int], Schema]) -> None:
         self._schema_of = schema_of
         self._writers: dict[int, Schema] = {}
+        self._own: dict[bytes, str] = {}
 
     def decode(self, record: Record) -> dict[str, Any]:
         """The fields, with our defaults for what the writer did not know. Raises Undecodable, Unavailable."""
@@ -51,7 +59,11 @@ class FramedDecoder:
         if len(value) < _FRAME_BYTES or value[0] != _MAGIC:
             raise _undecodable(f"{record.topic}: no schema id before the value")
         ours, writer = _reader_schema(record.topic), self._writer(record.topic, int.from_bytes(value[1:5], "big"))
-        return _read(record, memoryview(value)[_FRAME_BYTES:], writer, None if writer == ours else ours)
+        return _read(record, memoryview(value)[_FRAME_BYTES:], writer, None if writer is ours else ours)
+
+    def own_from(self, record: Record) -> int:
+        """Behind the frame, where its schema is known to be ours."""
+        return _FRAME_BYTES if self._own.get(record.value[:_FRAME_BYTES]) == record.topic else -1
 
     def _writer(self, topic: str, schema_id: int) -> Schema:
         known = self._writers.get(schema_id)
@@ -62,6 +74,8 @@ class FramedDecoder:
                 raise _undecodable(f"{topic}: the registry knows no schema {schema_id}") from e
             ours = _reader_schema(topic)
             known = self._writers[schema_id] = ours if parsed == ours else parsed
+            if known is ours:
+                self._own[frame(schema_id, b"")] = topic
         return known
 
 

@@ -20,6 +20,7 @@ from alpr_storage_consumer.binary_copy import EPOCH
 from alpr_storage_consumer.ledger import LARGEST, Group, Home, LedgerKey
 from alpr_storage_consumer.peek import key_fields
 from alpr_storage_consumer.rows import ROW_OF, TABLES, Misfit, Row
+from alpr_storage_consumer.transcode import Transcoded, transcoded
 
 LOST_EVENTS: Final = "alpr_events_lost"
 _UNIX_US = int(EPOCH.timestamp()) * 1_000_000  # PostgreSQL's epoch, after Unix's
@@ -100,6 +101,10 @@ def prepare(
     work, refused = Work(), []
     first_us, last_us = window.bounds_us(now or datetime.now(UTC))
     for record in records:
+        start = decoder.own_from(record) if record.topic == topics.PLATES else -1
+        found = transcoded(record.value, start) if start >= 0 else None
+        if found is not None and _take_whole(work, record, found, first_us, last_us):
+            continue
         try:
             event = decoder.decode(record)
             _take(work, record, event, first_us, last_us)
@@ -129,6 +134,24 @@ class _Absurd(ValueError):
     """A record that is well formed and cannot be true."""
 
 
+def _take_whole(work: Work, record: Record, found: Transcoded, first_us: int, last_us: int) -> bool:
+    """Take a row that was made without decoding; False where something is wrong with it, which `_take` can tell."""
+    row, number = Row(found.line, found.key, found.at_us), found.seq
+    counted = 1 <= number < LARGEST and found.agent != ""
+    if _absurd(row, first_us, last_us, counted=counted):
+        return False
+    rows = work.tables.get(topics.PLATES)
+    if rows is None:
+        rows = work.tables[topics.PLATES] = TableRows(TABLES[topics.PLATES])
+    if counted:
+        _count(work, record, (found.agent, found.boot, found.site), number, len(rows.lines))
+        rows.numbered += 1
+    rows.lines.append(row.line)
+    rows.at_us.append(row.at_us)
+    rows.records.append(record)
+    return True
+
+
 def _take(work: Work, record: Record, event: Mapping[str, Any], first_us: int, last_us: int) -> None:
     topic = record.topic
     build = ROW_OF.get(topic)
@@ -145,7 +168,7 @@ def _take(work: Work, record: Record, event: Mapping[str, Any], first_us: int, l
     if rows is None:
         rows = work.tables[topic] = TableRows(TABLES[topic])
     if counted:
-        _count(work, record, event, number, len(rows.lines))
+        _count(work, record, (event["agent_id"], event["boot_id"], event["node"]["site"]), number, len(rows.lines))
         rows.numbered += 1
     elif topic == topics.METRICS and event["metric_name"] == LOST_EVENTS:
         _note_loss(work, event)
@@ -167,13 +190,14 @@ def _absurd(row: Row, first_us: int, last_us: int, *, counted: bool) -> str:
     return ""
 
 
-def _count(work: Work, record: Record, event: Mapping[str, Any], number: int, row: int) -> None:
+def _count(work: Work, record: Record, who: tuple[str, str, str | None], number: int, row: int) -> None:
+    """`who`: agent, boot, site."""
     place = record.place
-    key = LedgerKey(event["agent_id"], event["boot_id"], record.topic)
+    key = LedgerKey(who[0], who[1], record.topic)
     home = None if place is None or record.retried else Home(key.agent, record.topic, place.partition)
     group = work.groups.get((key, home))
     if group is None:
-        group = work.groups[key, home] = Group(key, home, event["node"]["site"])
+        group = work.groups[key, home] = Group(key, home, who[2])
     group.numbers.append(number)
     group.rows.append(row)
 

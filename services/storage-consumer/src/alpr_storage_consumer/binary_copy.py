@@ -6,7 +6,7 @@ batch before, instead of by the client while the transaction is open: the transa
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from struct import Struct
 from uuid import UUID
 
@@ -19,7 +19,6 @@ TRUE, FALSE = b"\0\0\0\1\1", b"\0\0\0\1\0"
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """PostgreSQL counts microseconds from here."""
 
-_MICROSECOND = timedelta(microseconds=1)
 _LENGTH = Struct(">i").pack
 _ROW_HEAD = Struct(">hi16siq").pack
 _SMALL, _BIG, _DOUBLE = Struct(">ii").pack, Struct(">iq").pack, Struct(">id").pack
@@ -109,7 +108,8 @@ def microseconds(value: str) -> int:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError("a time without its offset")
-    return (moment - EPOCH) // _MICROSECOND
+    since = moment - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds  # a division of times takes longer
 
 
 def timestamp(value: int) -> bytes:

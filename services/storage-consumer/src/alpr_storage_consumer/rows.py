@@ -51,9 +51,10 @@ TABLES: Final = {
     topics.PLATES: "plate_events", topics.VEHICLES: "vehicle_events", topics.METRICS: "metric_events",
 }  # fmt: skip
 
-_LONGEST_PLATE, _LONGEST_NAME = 20, 50
+LONGEST_PLATE, LONGEST_NAME = 20, 50
+"""Characters."""
 _PLATE_FIELDS = len(PLATE_COLUMNS)
-_CALENDAR_US = (
+CALENDAR_US = (
     microseconds("0001-01-01T00:00:00+00:00"), microseconds("9999-12-31T23:59:59.999999+00:00")
 )  # fmt: skip
 _METRIC_TYPES = frozenset({"FPS", "LATENCY", "GPU_UTIL", "MEMORY", "SERVICE_HEALTH", "KAFKA_LAG", "CUSTOM"})
@@ -172,12 +173,12 @@ def _seen(name: str, value: str | None) -> bytes:
     if value is None:
         return NULL
     at_us = _time(name, value)
-    if not _CALENDAR_US[0] <= at_us <= _CALENDAR_US[1]:
+    if not CALENDAR_US[0] <= at_us <= CALENDAR_US[1]:
         raise Misfit(f"{name}: a time that no UTC date can hold")
     return timestamp(at_us)
 
 
-def _named(name: str, value: str, longest: int = _LONGEST_NAME) -> str:
+def _named(name: str, value: str, longest: int = LONGEST_NAME) -> str:
     if not 1 <= len(value) <= longest:
         raise Misfit(f"{name}: {len(value)} characters, and may have 1 to {longest}")
     return value
@@ -185,13 +186,13 @@ def _named(name: str, value: str, longest: int = _LONGEST_NAME) -> str:
 
 def _check_plate(camera: str, track: str, plate: str, normalized: str) -> None:
     """One condition for what is nearly always right; the field's name is looked for afterwards."""
-    names = 0 < len(camera) <= _LONGEST_NAME and 0 < len(track) <= _LONGEST_NAME
-    if names and 0 < len(plate) <= _LONGEST_PLATE and 0 < len(normalized) <= _LONGEST_PLATE:
+    names = 0 < len(camera) <= LONGEST_NAME and 0 < len(track) <= LONGEST_NAME
+    if names and 0 < len(plate) <= LONGEST_PLATE and 0 < len(normalized) <= LONGEST_PLATE:
         return
     _named("camera_id", camera)
     _named("track_id", track)
-    _named("plate.text", plate, _LONGEST_PLATE)
-    _named("plate.normalized_text", normalized, _LONGEST_PLATE)
+    _named("plate.text", plate, LONGEST_PLATE)
+    _named("plate.normalized_text", normalized, LONGEST_PLATE)
 
 
 def _share(name: str, value: float) -> float:

@@ -23,7 +23,7 @@ from alpr_storage_consumer.store import Patience, Store
 from alpr_storage_consumer.upkeep import Upkeep
 
 CONSUMER = "storage"
-_SWITCH_S = 0.0005
+_SWITCH_S = 0.0001
 Told = Callable[[bool, str], None]
 
 
