@@ -2,7 +2,7 @@
 
 import io
 import struct
-from datetime import UTC
+from datetime import UTC, timedelta
 from uuid import UUID
 
 import fastavro
