@@ -11,12 +11,13 @@ import json
 import os
 import threading
 from pathlib import Path
-from typing import Any, Final, Self, cast
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from alpr_kafka.errors import Misdeployed, Unavailable
 from alpr_kafka.settings import RegistrySettings
+
+if TYPE_CHECKING:
+    import httpx
 
 LEVEL: Final = "BACKWARD"
 _JSON: Final = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
@@ -32,15 +33,8 @@ class Registry:
     """Asks the registry once a schema; threads may share it. All calls block, for a few seconds at most."""
 
     def __init__(self, settings: RegistrySettings) -> None:
-        auth = None
-        if settings.username is not None and settings.password is not None:
-            auth = httpx.BasicAuth(settings.username, settings.password.get_secret_value())
-        self._http = httpx.Client(
-            base_url=settings.url,
-            auth=auth,
-            timeout=settings.timeout_s,
-            verify=str(settings.ca_file) if settings.ca_file else True,
-        )
+        self._settings = settings
+        self._client: httpx.Client | None = None  # made when somebody must be asked: mostly the disk knows
         self._folder = settings.cache_folder
         self._guard = threading.Lock()
         self._ids: dict[tuple[str, str], int] = {}
@@ -54,7 +48,9 @@ class Registry:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def schema(self, schema_id: int) -> Schema:
         """The schema of an id. Raises KeyError where the registry knows none, Unavailable where nobody can say."""
@@ -118,10 +114,25 @@ class Registry:
         return cast("dict[str, Any]", answer.json())
 
     def _sent(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        import httpx
+
         try:
-            return self._http.request(method, path.lstrip("/"), json=body, headers=_JSON)
+            return self._http().request(method, path.lstrip("/"), json=body, headers=_JSON)
         except httpx.HTTPError as e:
             raise Unavailable(f"registry: {type(e).__name__}; is SCHEMA_REGISTRY_URL right, and is it up?") from e
+
+    def _http(self) -> httpx.Client:
+        if self._client is None:
+            import httpx
+
+            told = self._settings
+            auth = None
+            if told.username is not None and told.password is not None:
+                auth = httpx.BasicAuth(told.username, told.password.get_secret_value())
+            # A list of authorities is a megabyte, and of no use to a line without encryption.
+            verify = str(told.ca_file) if told.ca_file else told.url.startswith("https:")
+            self._client = httpx.Client(base_url=told.url, auth=auth, timeout=told.timeout_s, verify=verify)
+        return self._client
 
     def _kept(self, name: str) -> dict[str, Any] | None:
         if self._folder is None:

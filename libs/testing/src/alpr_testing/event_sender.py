@@ -10,6 +10,11 @@ import sys
 import threading
 from pathlib import Path
 
+from alpr_edge_agent.lean import keep_out
+
+if __name__ == "__main__":
+    keep_out()  # as the agent's own process begins
+
 from alpr_edge_agent.agent.delivery import deliver_events
 from alpr_edge_agent.outbox.reader import OutboxReader
 from alpr_edge_agent.publish.kafka import KafkaPublisher
