@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import fastavro
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException, UnknownType
 
 from alpr_kafka.errors import Undecodable
 from alpr_kafka.records import DeadLetterKind, Record
@@ -15,7 +17,10 @@ from alpr_schemas import codec
 _MAGIC = 0
 _FRAME_BYTES = 5
 Schema = dict[str, Any]
-_BAD_BYTES = (EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError)
+_BAD_BYTES = (
+    EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError,
+    SchemaResolutionError,  # another topic's schema
+)  # fmt: skip
 
 
 class Decoder(Protocol):
@@ -72,6 +77,8 @@ class FramedDecoder:
                 parsed = cast("Schema", fastavro.parse_schema(self._schema_of(schema_id)))
             except KeyError as e:
                 raise _undecodable(f"{topic}: the registry knows no schema {schema_id}") from e
+            except (SchemaParseException, UnknownType) as e:
+                raise _undecodable(f"{topic}: schema {schema_id} is none that Avro knows") from e
             ours = _reader_schema(topic)
             known = self._writers[schema_id] = ours if parsed == ours else parsed
             if known is ours:
