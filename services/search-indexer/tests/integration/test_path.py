@@ -101,12 +101,16 @@ def ids(events):
     return {e["event_id"] for e in events}
 
 
-def test_every_event_is_indexed_once_and_poison_beside_them_is_told(running, send, event, held):
+def test_row_09_poison_is_refused_byte_for_byte_and_its_neighbours_are_indexed(running, send, event, held):
     events = [event(n) for n in range(1000)]
-    send([*events[:500], b"\xff no event", *events[500:], encoded(event(1, captured_at="2099-01-01T00:00:00+00:00"))])
+    absurd = {"captured_at": "2099-01-01T00:00:00+00:00"}, {"captured_at": "1970-01-01T00:00:00+00:00"}
+    odd = {"event_id": "none"}, {"camera_id": "c" * 51}, {"track_id": "t\0"}, {"first_seen_at": "noon"}
+    poison = [b"", b"\xff no event", encoded(events[0])[:-9], *(encoded(event(1, **more)) for more in (*absurd, *odd))]
+    send([*events[:500], *poison, *events[500:]])
     with running() as one:
-        until(lambda: len(held()) == 1000 and len(one.buried) == 2, 60, "all events")
+        until(lambda: len(held()) == 1000 and len(one.buried) == len(poison), 60, "all events")
     assert held() == ids(events)
+    assert sorted(letter.record.value for letter in one.buried) == sorted(poison)
 
 
 def test_row_14_a_search_engine_killed_amid_writing_loses_nothing(running, send, event, held, opensearch):
@@ -166,7 +170,9 @@ def test_row_15_a_replay_over_the_month_s_end_adds_nothing(running, send, event,
     assert catalogue.indices() == [names.generation(NOVEMBER, 1), names.generation(Month(2026, 12), 1)]
 
 
-def test_offsets_follow_only_what_is_indexed(running, send, event, held, engine, catalogue, opensearch, broker, topic):
+def test_row_14_offsets_follow_only_what_is_indexed(
+    running, send, event, held, engine, catalogue, opensearch, broker, topic
+):
     """A consumer that ends in an outage has not moved; the next one of its group goes on there."""
     group = f"g-{uuid4().hex}"
     send([event(n) for n in range(100)])

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from uuid import uuid4
 
 import fastavro
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from alpr_kafka import topics as kafka_topics
 from alpr_kafka.decoding import frame
@@ -71,6 +72,7 @@ def environment(broker, registry, engine_url, names, database, group, tmp_path):
         "KAFKA_INSTANCE_ID": group, "OPENSEARCH_HOSTS": engine_url, "OPENSEARCH_INDEX_PREFIX": names.prefix,
         "OPENSEARCH_BULK_SIZE": "50", "BATCH_RECORDS": "100", "ALPR_DATABASE_URL": database,
         "METRICS_PORT": str(free_port()), "RECONCILE_EVERY": "1s", "RECONCILE_SETTLE": "1s",
+        "SESSION_TIMEOUT_S": "6",
         "ALPR_IMAGES_URL": f"file://{tmp_path}/pictures",
     }  # fmt: skip
 
@@ -107,7 +109,7 @@ def ids(events):
     return {e["event_id"] for e in events}
 
 
-def test_killed_after_a_bulk_request_and_before_its_offsets_it_loses_and_doubles_nothing(
+def test_row_10_killed_after_a_bulk_request_and_before_its_offsets_it_loses_and_doubles_nothing(
     environment, tmp_path, send, event, held
 ):
     events = made(event, 1500)
@@ -121,7 +123,7 @@ def test_killed_after_a_bulk_request_and_before_its_offsets_it_loses_and_doubles
     assert held() == ids(events)
 
 
-def test_told_to_stop_under_load_it_ends_within_five_seconds(environment, tmp_path, send, event, held):
+def test_row_20_told_to_stop_under_load_it_ends_within_five_seconds(environment, tmp_path, send, event, held):
     events = made(event, 4000)
     send(events)
     with process(environment, tmp_path) as stopped:
@@ -132,6 +134,65 @@ def test_told_to_stop_under_load_it_ends_within_five_seconds(environment, tmp_pa
         assert time.monotonic() - began < 5
     with process(environment, tmp_path):
         until(lambda: len(held()) == 4000, 60, "all events")
+    assert held() == ids(events)
+
+
+def test_row_21_the_whole_topic_read_again_writes_no_document(
+    environment, tmp_path, send, event, held, broker, group, engine, names
+):
+    events = made(event, 1000)
+    send([*events, {**event(99, START), "captured_at": "2099-01-01T00:00:00+00:00"}])
+    beginning = offsets(broker, group)
+    with process(environment, tmp_path) as first:
+        until(lambda: len(held()) == 1000, 60, "all events")
+        until(lambda: consumed(environment) == 1001, 30, "the refused one too")
+        first.terminate()
+        assert first.wait(20) == 0
+    written = last_write(engine, names)
+    begin_again(broker, group, beginning)
+    with process(environment, tmp_path):
+        until(lambda: consumed(environment) == 1001, 60, "it is read again")
+    assert held() == ids(events)
+    assert last_write(engine, names) == written
+
+
+def consumed(environment):
+    found = re.search(
+        r"^elasticsearch_consumer_messages_consumed_total (\S+)", page(environment, "/metrics")[1], re.MULTILINE
+    )
+    return float(found[1]) if found else 0
+
+
+def last_write(engine, names):
+    """The number of the last write that the indices have known, by index and shard."""
+    indices = engine.ask("GET", f"/{names.prefix}*/_stats/indexing", level="shards")["indices"]
+    return {
+        (index, shard): [copy["seq_no"]["max_seq_no"] for copy in copies]
+        for index, told in indices.items() for shard, copies in told["shards"].items()
+    }  # fmt: skip
+
+
+def offsets(broker, group):
+    client = Consumer({**broker.plain(), "group.id": group, "enable.auto.commit": False})
+    try:
+        return client.committed([TopicPartition(topics.PLATES, n) for n in range(3)], timeout=20)
+    finally:
+        client.close()
+
+
+def begin_again(broker, group, beginning):
+    client = Consumer({**broker.plain(), "group.id": group, "enable.auto.commit": False})
+
+    def moved():  # not while the static member that ended is still a member to Kafka
+        try:
+            return not any(place.error for place in client.commit(offsets=beginning, asynchronous=False))
+        except KafkaException:
+            return False
+
+    try:
+        until(moved, 60, "the session of the ended member is over")
+    finally:
+        client.close()
 
 
 def test_it_tells_what_it_does_and_drives_what_the_index_lacks(environment, tmp_path, send, event, held, store_rows):

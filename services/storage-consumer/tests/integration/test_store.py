@@ -77,7 +77,7 @@ def test_every_column_of_an_event_is_kept(database, store):
     assert kept["quality_score"] == 0.5
 
 
-def test_a_replay_changes_nothing(database, store):
+def test_row_21_a_replay_changes_nothing(database, store):
     batch = [record(plate(n)) for n in range(100)]
     assert store.store(batch) == Written(100, 0, 0)
     assert store.store(batch) == Written(0, 100, 0)
@@ -101,7 +101,7 @@ def test_vehicles_and_figures_have_their_tables(database, store):
     assert count(database, "vehicle_events") == count(database, "metric_events") == 1
 
 
-def test_poison_is_set_aside_with_its_bytes_and_the_rest_is_stored(database, store):
+def test_row_09_poison_is_set_aside_with_its_bytes_and_the_rest_is_stored(database, store):
     batch = [record(plate(n)) for n in range(300)]
     batch[50] = Record(topics.PLATES, b"\xff\x00 no event")
     batch[120] = record(plate(120, plate=Plate(text="A\0B", normalized_text="AB", confidence=0.5)))
@@ -115,7 +115,7 @@ def test_poison_is_set_aside_with_its_bytes_and_the_rest_is_stored(database, sto
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 @pytest.mark.parametrize("field", ["captured_at", "first_seen_at", "last_seen_at"])
-def test_a_time_outside_of_all_calendars_is_set_aside_and_stops_nothing(store, field, text):
+def test_row_18_a_time_outside_of_all_calendars_is_set_aside_and_stops_nothing(store, field, text):
     beyond = plate(1, **{field: text})
     assert store.store([record(plate(2)), record(beyond), record(plate(3))]) == Written(2, 0, 1)
 
@@ -127,7 +127,7 @@ def test_any_time_finds_a_partition(store, year):
     assert store.store([record(plate(1, at))]).duplicates == 1
 
 
-def test_a_month_lies_in_its_own_partition(database, store):
+def test_row_15_a_month_lies_in_its_own_partition(database, store):
     store.store([record(plate(1)), record(plate(2, START + timedelta(days=40)))])
     with psycopg.connect(database) as connection:
         tables = connection.execute("SELECT DISTINCT tableoid::regclass::text FROM plate_events").fetchall()
@@ -155,7 +155,7 @@ def test_feed_ids_rise_in_the_order_of_commits_with_many_writers(database):
     assert len(seen) == len(set(seen)) == count(database) == 160
 
 
-def test_an_outage_is_no_poison_and_passes(database, store):
+def test_row_11_an_outage_is_no_poison_and_passes(database, store):
     store.store([record(plate(1))])
     name = database.rsplit("dbname=", 1)[1]
     with psycopg.connect(database.replace(name, "alpr"), autocommit=True) as admin:
@@ -171,7 +171,7 @@ def test_an_outage_is_no_poison_and_passes(database, store):
 
 
 @pytest.mark.parametrize("year", [1970, 1999, 2099])
-def test_absurd_times_are_set_aside_and_their_neighbours_stored(database, store, year):
+def test_row_18_absurd_times_are_set_aside_and_their_neighbours_stored(database, store, year):
     absurd = plate(2, datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
     assert store.store([record(plate(1)), record(absurd), record(plate(3))]) == Written(2, 0, 1)
     assert count(database, "dead_letters") == 1

@@ -1,0 +1,103 @@
+"""A database that fails in every way it can: the consumer pauses, buries nothing and goes on (row 11)."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from alpr_testing.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+def killed(server, told):
+    server.kill()
+    until(told, 30, "the outage is told")
+    server.start()
+
+
+def stopped_at_once(server, told):
+    server.stop_immediately()
+    until(told, 30, "the outage is told")
+    server.start()
+
+
+def backends_ended(server, told):
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'alpr-storage-consumer'"
+        )
+    until(told, 30, "the outage is told")
+
+
+def locked_for_long(server, told):
+    with psycopg.connect(server.dsn) as connection:
+        connection.execute("LOCK TABLE plate_events IN ACCESS EXCLUSIVE MODE")
+        until(told, 30, "a writer that gave up")
+
+
+@pytest.mark.parametrize("fault", [killed, stopped_at_once, backends_ended, locked_for_long])
+def test_row_11_an_outage_of_the_database_pauses_buries_nothing_and_is_over_soon(own_path, own_postgres, fault):
+    own_path.start(BATCH_RECORDS="50", DB_LOCK_TIMEOUT_S="1")
+    own_path.send(500)
+    own_path.wait()
+    own_path.send(3000)
+    until(lambda: len(own_path.stored()) > 600, 60, "it works")
+    fault(own_postgres, lambda: '"outage"' in own_path.log())
+    back, before = time.monotonic(), len(own_path.stored())
+    until(lambda: len(own_path.stored()) > before or own_path.stored_all(), 20, "it goes on")
+    assert time.monotonic() - back < 5
+    own_path.wait()
+    own_path.assert_whole()
+    assert own_path.proof() == (3500, 0, 0)
+    assert not own_path.letters()
+
+
+@pytest.fixture
+def small_disk(own_postgres):
+    """A disk of 24 MB that belongs to the server's user."""
+    with psycopg.connect(own_postgres.dsn) as connection:
+        owner = Path(connection.execute("SHOW data_directory").fetchone()[0]).stat()
+    above = Path(tempfile.mkdtemp())
+    above.chmod(0o755)
+    folder = above / "disk"
+    folder.mkdir()
+    told = f"size=24m,mode=700,uid={owner.st_uid},gid={owner.st_gid}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", told, "tmpfs", folder], check=True)
+    yield folder
+    own_postgres.stop()
+    subprocess.run(["umount", folder], check=True)
+    shutil.rmtree(above)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small disk")
+def test_row_11_a_full_disk_of_the_database_delays_and_buries_nothing(own_path, own_postgres, small_disk):
+    with psycopg.connect(own_postgres.dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+        connection.execute("ALTER DATABASE alpr SET default_tablespace = small")
+    own_path.start()
+    own_path.send(500)
+    own_path.wait()
+    fill(small_disk / "ballast")
+    own_path.send(3000)
+    until(lambda: "DiskFull 53100" in own_path.log(), 60, "the full disk is told")
+    assert len(own_path.stored()) < 3500
+    (small_disk / "ballast").unlink()
+    own_path.wait()
+    own_path.assert_whole()
+    assert own_path.proof() == (3500, 0, 0)
+    assert not own_path.letters()
+
+
+def fill(path):
+    with path.open("wb", buffering=0) as out:
+        while True:
+            try:
+                out.write(bytes(1 << 12))
+            except OSError:
+                return
