@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from alpr_kafka.dead_letters import DeadLetters
-from alpr_kafka.producer import Producer
+from alpr_kafka.producer import Outgoing, Producer
 from alpr_kafka.records import DeadLetterKind, Place, Record, Refused
 from alpr_kafka.registry import Registry
 from alpr_kafka.settings import KafkaSettings, RegistrySettings
@@ -76,9 +76,9 @@ def asked(environment, path):
         return httpx.Response(599)
 
 
-def test_letters_are_kept_counted_and_the_process_ends_within_five_seconds(environment, sent):
+def test_letters_are_kept_and_counted(environment, sent):
     sent(1, 2, 3)
-    with running(environment) as process:
+    with running(environment):
         until(lambda: len(kept(environment)) == 3, 60, "the letters are kept")
         until(lambda: asked(environment, "/ready").status_code == 200, 10, "it is ready")
         line = 'alpr_dlq_letters{consumer="storage",state="new"} 3.0'
@@ -86,14 +86,57 @@ def test_letters_are_kept_counted_and_the_process_ends_within_five_seconds(envir
         said = asked(environment, "/metrics").text
         assert 'alpr_dlq_received_total{consumer="storage",kind="BUSINESS_LOGIC"} 3.0' in said
         assert "alpr_consumer_lag_records" in said
+
+
+def test_row_09_what_is_no_letter_is_kept_byte_for_byte_beside_the_letters(environment, sent):
+    poison = [b"", b"\0", b"\xff no letter", b"\0\0\0\xff\xff of no schema", b"\0\0\0\0\1" + bytes(range(256))]
+    sent(1, 2)
+    with Producer(
+        KafkaSettings(bootstrap_servers=environment["KAFKA_BOOTSTRAP_SERVERS"]), client_id="test"
+    ) as producer:
+        headers = (("__connect.errors.exception.message", b"\0\xff"), ("\0", b""))
+        producer.publish([Outgoing(environment["DLQ_TOPIC"], value, b"\0", headers) for value in poison])
+    sent(3)
+    with running(environment):
+        until(lambda: len(kept(environment)) == 3 + len(poison), 60, "all are kept")
+    with psycopg.connect(environment["ALPR_DATABASE_URL"]) as connection:
+        odd = connection.execute("SELECT payload FROM dead_letters WHERE form = 'envelope'").fetchall()
+        good = connection.execute(
+            "SELECT original_offset FROM dead_letters WHERE form = 'record' ORDER BY 1"
+        ).fetchall()
+    assert sorted(bytes(payload) for (payload,) in odd) == sorted(poison)
+    assert good == [(1,), (2,), (3,)]
+
+
+def test_row_20_it_ends_within_five_seconds_of_sigterm_under_load(environment, sent):
+    sent(*range(2000))
+    with running(environment, BATCH_RECORDS="20") as process:
+        until(lambda: len(kept(environment)) > 100, 60, "it works")
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(20) == 0
         assert time.monotonic() - began < 5
+    with running(environment):
+        until(lambda: len(kept(environment)) >= 2000, 60, "the letters are kept")
+    assert kept(environment) == [(n,) for n in range(2000)]
+
+
+def test_row_21_the_whole_topic_read_again_adds_no_letter(environment, sent):
+    sent(*range(50))
+    with running(environment) as process:
+        until(lambda: len(kept(environment)) == 50, 60, "the letters are kept")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    with psycopg.connect(environment["ALPR_DATABASE_URL"]) as connection:
+        assert connection.execute("UPDATE kafka_offsets SET next = 0 WHERE next = 50").rowcount == 1
+    sent(50)
+    with running(environment):
+        until(lambda: len(kept(environment)) >= 51, 60, "the letter behind them is kept")
+    assert kept(environment) == [(n,) for n in range(51)]
 
 
 @pytest.mark.parametrize("failpoint", ["after_insert", "after_commit"])
-def test_kill_at_any_moment_loses_no_letter_and_doubles_none(environment, sent, failpoint):
+def test_row_10_a_kill_at_a_failpoint_loses_no_letter_and_doubles_none(environment, sent, failpoint):
     sent(*range(20))
     with running(environment, ALPR_FAILPOINT=failpoint) as process:
         assert process.wait(60) == -signal.SIGKILL
@@ -104,7 +147,7 @@ def test_kill_at_any_moment_loses_no_letter_and_doubles_none(environment, sent, 
     assert kept(environment) == [(n,) for n in range(25)]
 
 
-def test_outage_of_the_database_is_told_and_waited_out(environment, sent):
+def test_row_11_an_outage_of_the_database_is_told_and_waited_out(environment, sent):
     sent(1)
     away = {"ALPR_DATABASE_URL": "host=127.0.0.1 port=1 connect_timeout=1"}
     with running(environment, **away):

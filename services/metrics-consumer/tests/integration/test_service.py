@@ -118,12 +118,10 @@ def letters(environment, schemas, count):
     return found
 
 
-def test_figures_reach_a_scrape_bad_bytes_the_dead_letters_and_the_process_ends_in_time(
-    environment, send, schemas, host
-):
+def test_row_09_figures_reach_a_scrape_and_bad_bytes_beside_them_the_dead_letters(environment, send, schemas, host):
     bad = b"\xff not a figure " + host.encode()
     send(figure(host, 17.5), bad, figure(host, 0.25, "gpu.util"))
-    with running(environment) as process:
+    with running(environment):
         until(lambda: line(host, 0.25, "gpu.util") in scraped(environment), 60, "the figures are shown")
         said = scraped(environment)
         assert line(host, 17.5) in said
@@ -132,10 +130,21 @@ def test_figures_reach_a_scrape_bad_bytes_the_dead_letters_and_the_process_ends_
         assert [one["consumer_group_id"] for one in ours] == [environment["KAFKA_GROUP_ID"]]
         send(figure(host, 18.5))
         until(lambda: line(host, 18.5) in scraped(environment), 30, "the later figure is shown")
+
+
+def test_row_20_it_ends_within_five_seconds_of_sigterm_under_load_and_misses_no_figure(environment, send, host):
+    environment = {**environment, "BATCH_RECORDS": "20"}
+    send(*(figure(f"{host}-{n % 10}", float(n), "load") for n in range(3000)))
+    with running(environment) as process:
+        until(lambda: f'host="{host}-' in scraped(environment), 60, "it works")
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(20) == 0
         assert time.monotonic() - began < 5
+    send(*(figure(f"{host}-{n}", n + 0.5, "later") for n in range(10)))
+    with running(environment):
+        wanted = {line(f"{host}-{n}", n + 0.5, "later") for n in range(10)}
+        until(lambda: wanted <= set(scraped(environment).splitlines()), 60, "what came after is shown")
 
 
 def test_backlog_is_read_and_not_shown_as_current(environment, send, host):
