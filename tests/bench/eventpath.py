@@ -10,18 +10,22 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import eventpath_edge as edge
 import eventpath_index as index
 import eventpath_storage as storage
+from eventpath_freshness import freshness
+from eventpath_kafka import Topic
 
-from alpr_kafka.settings import KafkaSettings
+from alpr_kafka.registry import Registry
+from alpr_kafka.settings import KafkaSettings, RegistrySettings
 from alpr_kafka.topics import apply
 from alpr_search_indexer.writer import Pace
 from alpr_storage_consumer.migrate import migrate
-from alpr_storage_consumer.service import tune_interpreter
 from alpr_testing.kafka import running_broker
 from alpr_testing.opensearch import running_opensearch
 from alpr_testing.postgres import temporary_server
@@ -55,12 +59,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of everything: to see that it runs")
     quick = parser.parse_args().quick
-    with tempfile.TemporaryDirectory(prefix="alpr-bench-") as folder:
-        lines = [
-            *stored(Path(folder), quick=quick),
-            *indexed(Path(folder), quick=quick),
-            *sent(Path(folder), quick=quick),
-        ]
+    with tempfile.TemporaryDirectory(prefix="alpr-bench-") as temporary:
+        folder = Path(temporary)
+        lines = [*indexed(folder, quick=quick), *on_kafka(folder, quick=quick)]
     print()
     for line in lines:
         print(line)
@@ -69,19 +70,43 @@ def main() -> int:
     return 0 if holds else 1
 
 
-def stored(folder: Path, *, quick: bool) -> list[Line]:
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[KafkaSettings, str]]:
+    """A broker with empty topics, and a registry's address."""
+    with running_broker(folder / "kafka") as broker, running_registry(folder / "registry") as registry:
+        kafka = KafkaSettings(bootstrap_servers=broker.bootstrap)
+        apply(kafka)
+        yield kafka, registry.url
+
+
+def on_kafka(folder: Path, *, quick: bool) -> list[Line]:
+    """What a broker is needed for; each part has its own, because it fills topics."""
+    with served(folder / "edge") as (kafka, registry_url):
+        lines = sent(folder / "edge", kafka.bootstrap_servers, registry_url, quick=quick)
+    with served(folder / "fresh") as (kafka, registry_url), temporary_server(folder / "fresh/postgres") as dsn:
+        migrate(dsn)
+        say("from commit to row …")
+        events = 100 if quick else 500
+        fresh = freshness(folder / "fresh/run", dsn, kafka.bootstrap_servers, registry_url, events)
+        lines += [Line(f"edge commit to row, p{share}", fresh.percentile(share / 100), "ms") for share in (50, 99)]
+    with served(folder / "storage") as (kafka, registry_url), temporary_server(folder / "storage/postgres") as dsn:
+        migrate(dsn)
+        with Registry(RegistrySettings(url=registry_url)) as registry:
+            return lines + stored(dsn, Topic(kafka, registry), quick=quick)
+
+
+def stored(dsn: str, topic: Topic, *, quick: bool) -> list[Line]:
     """The storage consumer by raw COPY."""
     say("storage …")
-    tune_interpreter()
-    with temporary_server(folder / "postgres") as dsn:
-        migrate(dsn)
-        found = storage.storage_ratios(dsn, count=6000 if quick else 60_000, rounds=2 if quick else 5)
+    found = storage.storage_ratios(dsn, topic, count=6000 if quick else 60_000, rounds=2 if quick else 5)
     return [
         Line("storage, write stage ÷ raw COPY", found.write_to_raw, "", least=0.60),
         Line("storage, whole consumer ÷ raw COPY", found.whole_to_raw, "", least=0.35),
         Line("storage, whole consumer ÷ row at a time", found.whole_to_row_at_a_time, "", least=20),
         Line("storage, replay ÷ first pass", found.replay_to_first, "", least=2),
         Line("storage, raw COPY", found.raw_copy, "rows/s"),
+        Line("storage, whole consumer", found.whole, "events/s"),
+        Line("storage, row at a time", found.row_at_a_time, "events/s"),
     ]
 
 
@@ -93,23 +118,23 @@ def indexed(folder: Path, *, quick: bool) -> list[Line]:
     return [Line("index, ours ÷ raw _bulk", rates.ratio, "", least=0.75)]
 
 
-def sent(folder: Path, *, quick: bool) -> list[Line]:
+def sent(folder: Path, bootstrap: str, registry_url: str, *, quick: bool) -> list[Line]:
     """The edge's share."""
-    with running_broker(folder / "kafka") as broker, running_registry(folder / "registry") as registry:
-        apply(KafkaSettings(bootstrap_servers=broker.bootstrap))
-        (folder / "edge").mkdir()
-        say("enqueue …")
-        enqueue = edge.enqueue(folder / "edge", 200 if quick else 2000)
-        say("memory …")
-        rss, own = edge.delivery_memory(folder / "edge", broker.bootstrap, registry.url)
-        say("backlog …")
-        events = edge.BACKLOG // 10 if quick else edge.BACKLOG
-        drain = edge.backlog(folder / "edge", broker.bootstrap, registry.url, events)
+    say("enqueue …")
+    enqueue = edge.enqueue(folder, 200 if quick else 2000)
+    say("memory …")
+    rss, own = edge.delivery_memory(folder, bootstrap, registry_url)
+    say("backlog …")
+    events = edge.BACKLOG // 10 if quick else edge.BACKLOG
+    drain = edge.backlog(folder, bootstrap, registry_url, events)
+    say("the old schema …")
+    old = edge.old_wire(bootstrap, 50_000)
     return [
         Line("enqueue p50 ÷ fdatasync p50", enqueue.ratio, "", most=2.5),
         Line(f"backlog of {drain.events:,} events of {drain.payload_bytes:.0f} B", drain.took_s, "s", most=60),
         Line("backlog, lost", drain.events - drain.acknowledged, "events", most=0),
         Line("on the wire after compression", drain.on_wire, "B an event"),
+        Line("the same with the old schema", old, "B an event"),
         Line("delivery, resident and idle", rss, "MiB", most=60),
         Line("delivery, not shared", own, "MiB"),
     ]

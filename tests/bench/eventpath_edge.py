@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
+import sqlite3
 import statistics
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import confluent_kafka
+import fastavro
 
 from alpr_edge_agent.agent.delivery import deliver_batch
 from alpr_edge_agent.outbox import Outbox
 from alpr_edge_agent.outbox.reader import OutboxReader
-from alpr_edge_agent.outbox.schema import connect, now_ms
 from alpr_edge_agent.publish.kafka import KafkaPublisher
-from alpr_kafka.producer import Producer
+from alpr_kafka.decoding import frame
+from alpr_kafka.producer import Outgoing, Producer
 from alpr_kafka.registry import Registry
 from alpr_kafka.settings import KafkaSettings, RegistrySettings
 from alpr_schemas import codec, topics
-from alpr_schemas.events import PlateEvent
+from alpr_schemas.events import Images, PlateEvent
 from alpr_testing.event_load import Street
 from alpr_testing.waiting import until
 
 BACKLOG, EVENT_BYTES = 864_000, 300
+_PUT_AT_ONCE = 2000
+_BOOT = "b" * 36
+_OLD_FIELDS = {
+    "event_id", "captured_at", "camera_id", "track_id", "plate", "vehicle", "images", "latency_ms", "node", "extras",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +63,28 @@ class Enqueue:
         return statistics.median(self.put) / statistics.median(self.fdatasync)
 
 
-def trimmed(event: PlateEvent, size: int = EVENT_BYTES) -> bytes:
-    """The event's bytes at about `size`: candidates and digests carry what there is room for."""
-    bare = event.model_copy(update={"candidates": (), "agent_id": "n-1", "boot_id": "b" * 36, "seq": 1})
+def trimmed(event: PlateEvent, size: int = EVENT_BYTES) -> PlateEvent:
+    """The event at about `size` bytes: one picture, no candidates, and a digest that carries what there is room for."""
+    bare = event.model_copy(update={
+        "candidates": (), "images": Images(plate_url=event.images.plate_url), "first_seen_at": None,
+        "agent_id": "n-1", "boot_id": _BOOT, "seq": 1_000,
+    })  # fmt: skip
     lacking = size - len(codec.encode(bare))
-    return codec.encode(bare.model_copy(update={"detector_digest": os.urandom(max(0, lacking) // 2).hex()}))
+    return bare.model_copy(update={"detector_digest": os.urandom(max(0, lacking) // 2).hex()})
 
 
 def filled(path: Path, events: int) -> float:
-    """An outbox with `events` readings, put in by one transaction; the mean size of their payloads, bytes."""
-    street, boot, size = Street("n-1", "bench", 7), "b" * 36, 0
-    box = connect(path)
-    box.execute("BEGIN")
-    for number in range(events):
-        event = street.reading()
-        payload = trimmed(event)
-        size += len(payload)
-        box.execute(
-            "INSERT INTO outbox (event_id, topic, key, payload, agent_id, boot_id, seq, traceparent, created_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (bytes.fromhex(event.event_id.replace("-", "")), topics.PLATES, event.camera_id, payload, "n-1", boot,
-             number + 1, None, now_ms()),
-        )  # fmt: skip
-    box.execute("COMMIT")
+    """An outbox with `events` readings; the mean size of their payloads, bytes."""
+    street = Street("n-1", "bench", 7)
+    box = Outbox.open(path, agent_id="n-1", max_bytes=4 << 30)
+    for at in range(0, events, _PUT_AT_ONCE):
+        box.put([trimmed(street.reading()) for _ in range(min(_PUT_AT_ONCE, events - at))])
     box.close()
-    return size / events
+    with closing(sqlite3.connect(path)) as reader:
+        count, mean = reader.execute("SELECT count(*), avg(length(payload)) FROM outbox").fetchone()
+    if count != events:
+        raise RuntimeError(f"{count} of {events} events are in the outbox")
+    return float(mean)
 
 
 def backlog(folder: Path, bootstrap: str, registry_url: str, events: int = BACKLOG) -> Drain:
@@ -95,9 +101,31 @@ def backlog(folder: Path, bootstrap: str, registry_url: str, events: int = BACKL
         while deliver_batch(reader, publisher):
             pass
         took = time.perf_counter() - began
-        until(lambda: line.poll(0.2) >= 0 and told and told[-1]["txmsgs"] >= events, 10, "the client's statistics")
+        until(
+            lambda: line.poll(0.2) >= 0 and bool(told) and told[-1]["txmsgs"] >= events, 10, "the client's statistics"
+        )
     reader.close()
     return Drain(events, took, _ends(settings) - before, payload, told[-1]["tx_bytes"] / events)
+
+
+def old_wire(bootstrap: str, events: int) -> float:
+    """Bytes an event on the wire with the old schema: the same readings without the fields that are new."""
+    given = codec.definition(topics.PLATES)
+    given = given | {"fields": [field for field in given["fields"] if field["name"] in _OLD_FIELDS]}
+    schema, street, told, batch = fastavro.parse_schema(given), Street("n-1", "bench", 7), [], []
+    settings = KafkaSettings(bootstrap_servers=bootstrap)
+    more = {"statistics.interval.ms": 500, "stats_cb": lambda text: told.append(json.loads(text))}
+    with Producer(settings, client_id="old", more=more) as line:
+        for _ in range(events):
+            event = trimmed(street.reading())
+            out = io.BytesIO()
+            fastavro.schemaless_writer(out, schema, event.model_dump(mode="json", include=_OLD_FIELDS))
+            batch.append(Outgoing(topics.PLATES, frame(1, out.getvalue()), event.camera_id.encode()))
+        line.publish(batch)
+        until(
+            lambda: line.poll(0.2) >= 0 and bool(told) and told[-1]["txmsgs"] >= events, 10, "the client's statistics"
+        )
+    return float(told[-1]["tx_bytes"]) / events
 
 
 def _ends(settings: KafkaSettings) -> int:

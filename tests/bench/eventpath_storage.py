@@ -84,10 +84,7 @@ def plate_records(count: int, cameras: int = 40, partitions: int = 3) -> list[Re
 
 
 def storage_ratios(dsn: str, topic: Topic, *, count: int, batch: int = 2000, rounds: int = 5) -> StorageFigures:
-    """Measure on the migrated database `dsn`, whose events are removed, and on `topic`, which is filled.
-
-    The process must be tuned as the service is (`service.tune_interpreter`), as `main` here does it.
-    """
+    """Measure on the migrated database `dsn`, whose events are removed, and on `topic`, which is filled."""
     records, singles = plate_records(count), count // 20
     batches = [records[n : n + batch] for n in range(0, len(records), batch)]
     handler = StorageHandler(Store(dsn, "bench"), PlainDecoder())
@@ -95,6 +92,7 @@ def storage_ratios(dsn: str, topic: Topic, *, count: int, batch: int = 2000, rou
     prebuilt = binary_copy.SIGNATURE + b"".join(lines) + binary_copy.TRAILER
     handler.close()
     topic.fill(records)
+    tune_interpreter()  # once more: what the bench holds is nothing that the service's collector would walk through
     taken: dict[str, list[float]] = {}
     for _ in range(rounds):
         for name, took_s in _round(dsn, topic, batches, prebuilt, singles):
@@ -116,6 +114,8 @@ def _round(
     pairs = list(zip(prepared, map(_next, batches), strict=True))
     yield "write", _timed(lambda: _write(handler, pairs))
     handler.close()
+    prepared.clear()
+    pairs.clear()
     _empty(dsn)
     yield "whole", topic.consumed(dsn, count, topic.group())
     yield "replay", topic.consumed(dsn, count, topic.group())
@@ -173,7 +173,6 @@ def _figures(taken: dict[str, float], rows: int, batch: int, singles: int) -> St
 
 def main() -> None:
     """Measure on servers of its own, and print."""
-    tune_interpreter()
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 60_000
     with tempfile.TemporaryDirectory() as folder, temporary_server(Path(folder) / "postgres") as dsn:
         migrate(dsn)

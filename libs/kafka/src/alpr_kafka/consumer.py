@@ -127,6 +127,7 @@ class Consumer(Generic[W]):
             "topic.metadata.refresh.interval.ms": 10_000,
             "fetch.wait.max.ms": 100,
             "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 10,  # the client's own is a second, in which a backlog stands still
             "error_cb": _warned,
         }
 
