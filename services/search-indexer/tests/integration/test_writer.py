@@ -38,6 +38,13 @@ def test_a_replay_changes_nothing_and_a_newer_revision_replaces(writer, lines, e
     assert (found["track_id"], found["revision"]) == ("corrected", 1)
 
 
+@pytest.mark.xfail(strict=True, raises=Misdeployed, reason="the engine knows no versions below 0")
+def test_row_09_a_revision_below_zero_stops_nobody(writer, lines, event, held):
+    events = [event(0), event(1, revision=-1), event(2)]
+    writer.settle(Work(lines(events)))
+    assert held() == {e["event_id"] for e in events}
+
+
 def test_row_15_a_replay_over_the_month_s_end_finds_the_same_indices(writer, lines, event, held, catalogue, names):
     edge = datetime(2026, 12, 1, tzinfo=UTC)
     events = [event(n, edge + timedelta(milliseconds=n - 50)) for n in range(100)]

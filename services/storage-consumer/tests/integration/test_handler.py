@@ -1,7 +1,9 @@
 """The handler on a real PostgreSQL: offsets, fence and ledger move with the rows, or nothing moves."""
 
 import math
+import random
 import struct
+import threading
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -19,10 +21,12 @@ from alpr_storage_consumer.handler import StorageHandler
 from alpr_storage_consumer.proof import as_document, read_proof
 from alpr_storage_consumer.store import Patience, Store
 from alpr_testing.readings import reading
+from alpr_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 PLACE, OTHER = Place(topics.PLATES, 0), Place(topics.PLATES, 1)
 NOW = datetime.now(UTC).replace(microsecond=0)
+LONG = random.Random(9).randbytes(6000).hex()  # more than an index of the database takes, also compressed
 
 
 class Kit:
@@ -244,6 +248,45 @@ def test_row_11_a_lock_that_is_held_is_waited_out(database):
     kit.handler.close()
 
 
+@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="its transaction keeps its locks for as long as it sleeps")
+def test_row_12_a_writer_that_sleeps_amid_its_transaction_does_not_hold_up_its_successor(database):
+    sleeper, successor = Kit(database, Patience(statement_s=1)), Kit(database, Patience(lock_s=0.5))
+    sleeper.handler.claim([PLACE])
+    asleep, awake, ends = threading.Event(), threading.Event(), []
+
+    def sleep(_):
+        asleep.set()
+        awake.wait(60)
+
+    def take():
+        try:
+            sleeper.take([plate(1), Record(topics.PLATES, b"junk", PLACE, 2)], bury=sleep)
+        except (Fenced, Unavailable) as e:
+            ends.append(type(e))
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    try:
+        assert asleep.wait(30)
+        until(lambda: claims(successor), 5, "the successor has the partition")
+        successor.take([plate(1), plate(3)])
+    finally:
+        awake.set()
+        thread.join(30)
+        sleeper.handler.close()
+        successor.handler.close()
+    assert len(ends) == 1
+    assert rows(database, "SELECT seq FROM plate_events ORDER BY 1") == [(1,), (3,)]
+
+
+def claims(kit):
+    try:
+        kit.handler.claim([PLACE])
+    except Unavailable:
+        return False
+    return True
+
+
 def test_fields_of_the_row_are_what_was_sent(database, kit):
     sent = reading(7, "AB12CDE", at=NOW, latency_ms=33)
     kit.take([Record(topics.PLATES, codec.encode(sent), PLACE, 0)])
@@ -258,6 +301,19 @@ def test_fields_of_the_row_are_what_was_sent(database, kit):
     assert box == [10, 20, 110, 60]
     assert [c["text"] for c in candidates] == ["AB12CDE", "AB12CDX"]
     assert row["plate_folded"] == "A812C0E"
+
+
+@pytest.mark.xfail(strict=True, raises=(psycopg.DataError, Unavailable), reason="the ledger is asked by such a name")
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [("agent_id", "a\0"), ("agent_id", LONG), ("boot_id", "b\0"), ("boot_id", LONG), ("site", "s\0")],
+    ids=["agent-nul", "agent-long", "boot-nul", "boot-long", "site-nul"],
+)
+def test_row_09_a_name_that_the_ledger_cannot_hold_stops_nobody(database, kit, field, name):
+    odd = plate(2, node=Node(site=name)) if field == "site" else plate(2, **{field: name})
+    kit.take([odd, plate(1), plate(3)])
+    assert rows(database, "SELECT seq FROM plate_events WHERE seq <> 2 ORDER BY 1") == [(1,), (3,)]
+    assert proof(database)["seen"] == 2
 
 
 def test_row_09_a_nul_is_refused_and_its_neighbours_are_stored(database, kit):
