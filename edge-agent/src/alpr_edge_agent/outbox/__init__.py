@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 from alpr_edge_agent.errors import OutboxUnavailable
 from alpr_edge_agent.outbox.schema import connect, now_ms
 from alpr_edge_agent.outbox.writer_schema import TOPICS, our_schema
+from alpr_kafka.failpoints import reach
 from alpr_schemas import codec, topics
 from alpr_schemas.events import PlateEvent, VehicleEvent
 
@@ -118,6 +119,8 @@ class Outbox:
             with self._transaction():
                 for entry in group:
                     self._insert(entry)
+                reach("before_outbox_commit")
+            reach("after_outbox_commit")
         except OutboxUnavailable as e:
             error = e
         for entry in group:
