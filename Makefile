@@ -84,11 +84,11 @@ test-eventpath: .venv/.ready-dev servers ## every test of the event path on its 
 		edge-agent/tests/integration/test_kafka_delivery.py tests/e2e/test_event_path.py
 
 .PHONY: bench-eventpath
-bench-eventpath: .venv/.ready-dev servers ## the event path beside its ceilings: raw COPY, raw _bulk, fdatasync; about 15 minutes
+bench-eventpath: .venv/.ready-dev servers ## the event path beside its ceilings: raw COPY, raw _bulk, fdatasync; about 6 minutes
 	$(BIN)/python tests/bench/eventpath.py $(ARGS)
 
 .PHONY: chaos-eventpath
-chaos-eventpath: .venv/.ready-dev servers ## 2,000 seeded faults over a million events, then the proof; at most 90 minutes, CHAOS_FAULTS=50 is short
+chaos-eventpath: .venv/.ready-dev servers ## 2,000 seeded faults over a million events, then the proof; at most 80 minutes, CHAOS_FAULTS=50 is short
 	$(BIN)/python tests/chaos/eventpath.py $(ARGS)
 
 .PHONY: soak-eventpath
