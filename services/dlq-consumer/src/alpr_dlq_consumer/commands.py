@@ -146,7 +146,7 @@ def _opened(data: Path) -> Iterator[tuple[Home, psycopg.Connection]]:
     from alpr_dlq_consumer.errors import LettersError
     from alpr_dlq_consumer.home import home
     from alpr_dlq_consumer.queries import connected
-    from alpr_dlq_consumer.settings import faults
+    from alpr_kafka.service import faults
     from alpr_telemetry import scrub
 
     try:

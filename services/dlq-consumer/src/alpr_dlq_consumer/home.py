@@ -13,7 +13,7 @@ from alpr_dlq_consumer.errors import Unreachable
 from alpr_dlq_consumer.letter import Form
 from alpr_dlq_consumer.local import LocalMachine, open_local
 from alpr_dlq_consumer.replay import Sender
-from alpr_dlq_consumer.settings import DatabaseSettings
+from alpr_kafka.database import DatabaseSettings
 from alpr_kafka.decoding import PlainDecoder
 
 
@@ -80,9 +80,9 @@ def home(data: Path) -> Iterator[Home]:
 
     Raises Unreachable where there is neither.
     """
-    dsn = DatabaseSettings().dsn
-    if dsn is not None:
-        yield Fleet(dsn)
+    database = DatabaseSettings()
+    if database.named:
+        yield Fleet(database.dsn())
         return
     opened = open_local()
     if opened is None:

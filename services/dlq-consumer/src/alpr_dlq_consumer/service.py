@@ -11,23 +11,23 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from alpr_dlq_consumer.census import Caretaker
 from alpr_dlq_consumer.handler import LettersHandler
 from alpr_dlq_consumer.metrics import Metrics
-from alpr_dlq_consumer.settings import DatabaseSettings, LettersSettings
+from alpr_dlq_consumer.settings import LettersSettings
 from alpr_dlq_consumer.store import Store
 from alpr_dlq_consumer.wiring import opened_decoder
 from alpr_kafka.consumer import Consumer
+from alpr_kafka.database import DatabaseSettings
 from alpr_kafka.errors import Misdeployed
 from alpr_kafka.records import Refused
+from alpr_kafka.service import Told
 from alpr_kafka.settings import KafkaSettings
-
-Told = Callable[[bool, str], None]
 
 
 def run(settings: LettersSettings, stop: threading.Event, told: Told, registry: CollectorRegistry = REGISTRY) -> None:
     """Keep dead letters until `stop`. Raises Misdeployed; outages are waited out."""
-    dsn = DatabaseSettings().dsn
-    if dsn is None:
+    database = DatabaseSettings()
+    if not database.named:
         raise Misdeployed("no database is named; set ALPR_DATABASE_URL, or DB_HOST, DB_NAME, DB_USER and DB_PASSWORD")
-    metrics = Metrics(registry)
+    dsn, metrics = database.dsn(), Metrics(registry)
     caretaker = Caretaker(
         dsn, metrics, settings.retention, settings.group_id, settings.census_every_s, largest=settings.largest_groups
     )

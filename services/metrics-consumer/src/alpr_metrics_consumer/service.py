@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -12,6 +11,7 @@ from alpr_kafka.dead_letters import DeadLetters
 from alpr_kafka.decoding import FramedDecoder
 from alpr_kafka.producer import Producer
 from alpr_kafka.registry import Registry
+from alpr_kafka.service import Told
 from alpr_kafka.settings import KafkaSettings, RegistrySettings
 from alpr_metrics_consumer.handler import MetricsHandler
 from alpr_metrics_consumer.metrics import HostFigures, Metrics
@@ -19,7 +19,6 @@ from alpr_metrics_consumer.series import Series
 from alpr_metrics_consumer.settings import MetricsSettings
 
 CONSUMER = "metrics"
-Told = Callable[[bool, str], None]
 
 
 def run(settings: MetricsSettings, stop: threading.Event, told: Told, registry: CollectorRegistry = REGISTRY) -> None:

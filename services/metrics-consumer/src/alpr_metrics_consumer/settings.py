@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from alpr_kafka.settings import ConsumerSettings, Seconds
@@ -38,8 +38,3 @@ class MetricsSettings(ConsumerSettings):
         """The same, as the series take them."""
         names = ("allow", "max_series", "max_series_a_host", "max_hosts", "stale_after_s", "ahead_s", "host_kept_s")
         return Bounds(**{name: getattr(self, name) for name in names})
-
-
-def faults(error: ValidationError) -> str:
-    """What is wrong with the settings, without the values: some are secret."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BeforeValidator, Field, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from alpr_kafka import database
 from alpr_kafka.settings import ConsumerSettings, Seconds
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -77,29 +78,10 @@ class IndexerSettings(ConsumerSettings):
     batch_wait_s: Seconds = Field(0.05, validation_alias=AliasChoices("BATCH_WAIT_S", "OPENSEARCH_FLUSH_INTERVAL"))
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(database.DatabaseSettings):
     """The database, asked by a role that may only read."""
 
-    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
-
-    url: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("url", "ALPR_READER_DATABASE_URL", "ALPR_DATABASE_URL")
-    )
-    host: str = Field("localhost", validation_alias=AliasChoices("host", "DB_HOST"))
-    port: int = Field(5432, validation_alias=AliasChoices("port", "DB_PORT"))
-    name: str = Field("alpr_db", validation_alias=AliasChoices("name", "DB_NAME"))
-    user: str = Field("alpr", validation_alias=AliasChoices("user", "DB_USER"))
-    password: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("password", "DB_PASSWORD"))
-
-    def dsn(self) -> str:
-        """The address for the driver, password and all: hand it on, never log it."""
-        if self.url is not None:
-            return self.url.get_secret_value()
-        from psycopg.conninfo import make_conninfo
-
-        return make_conninfo(
-            host=self.host, port=self.port, dbname=self.name, user=self.user, password=self.password.get_secret_value()
-        )
+    url: SecretStr | None = Field(None, validation_alias=AliasChoices("ALPR_READER_DATABASE_URL", "ALPR_DATABASE_URL"))
 
 
 class ReconcileSettings(BaseSettings):

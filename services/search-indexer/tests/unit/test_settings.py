@@ -27,6 +27,21 @@ def test_variables_of_the_old_system_are_read(monkeypatch):
     assert "host=db" in DatabaseSettings().dsn()
 
 
+def test_a_shells_own_variables_name_no_database(monkeypatch):
+    for name in ("URL", "HOST", "NAME", "USER", "PASSWORD"):
+        monkeypatch.setenv(name, "somebody")
+    monkeypatch.setenv("PORT", "77")
+    assert not DatabaseSettings().named
+    assert DatabaseSettings().dsn() == "host=localhost port=5432 dbname=alpr_db user=alpr"
+
+
+def test_the_reader_has_an_address_of_its_own(monkeypatch):
+    monkeypatch.setenv("ALPR_DATABASE_URL", "postgresql://writer@h/d")
+    assert DatabaseSettings().dsn() == "postgresql://writer@h/d"
+    monkeypatch.setenv("ALPR_READER_DATABASE_URL", "postgresql://reader@h/d")
+    assert DatabaseSettings().dsn() == "postgresql://reader@h/d"
+
+
 def test_the_group_and_the_port_are_those_of_old():
     assert (IndexerSettings().group_id, IndexerSettings().metrics_port) == ("alpr-elasticsearch-consumer", 8004)
 

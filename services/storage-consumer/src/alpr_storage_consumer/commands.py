@@ -14,6 +14,7 @@ import click
 import psycopg
 from pydantic import ValidationError
 
+from alpr_kafka.service import faults
 from alpr_storage_consumer.errors import CannotRetain
 from alpr_storage_consumer.settings import DatabaseSettings, RetentionSettings
 
@@ -21,21 +22,12 @@ _LOCAL = "alpr.ledger.local"
 
 
 @contextmanager
-def settings_said() -> Iterator[None]:
-    """Faults of settings end the program with the fields' names, and without their values: some are secret."""
-    try:
-        yield
-    except ValidationError as e:
-        faults = (f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in e.errors(include_input=False))
-        raise click.ClickException("; ".join(faults)) from None
-
-
-@contextmanager
 def said() -> Iterator[None]:
     """Errors that somebody can act on end the command with their text, and with no password in it."""
     try:
-        with settings_said():
-            yield
+        yield
+    except ValidationError as e:
+        raise click.ClickException(faults(e)) from None
     except psycopg.errors.UndefinedTable as e:
         raise click.ClickException("the database lacks a table; run: alpr-storage-consumer migrate") from e
     except psycopg.Error as e:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
-from psycopg.conninfo import make_conninfo
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from alpr_kafka import database
 from alpr_kafka.settings import ConsumerSettings, Seconds
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -43,42 +42,15 @@ class StorageSettings(ConsumerSettings):
     max_age: Age = Field(timedelta(days=3653), validation_alias="STORAGE_MAX_AGE")
 
 
-class DatabaseSettings(BaseSettings):
-    """The database: ALPR_DATABASE_URL, or the old DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD.
+class DatabaseSettings(database.DatabaseSettings):
+    """The database, and how long it may take.
 
     Attributes:
         lock_timeout_s, statement_timeout_s: a batch that waits longer is given up, and tried again.
     """
 
-    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
-
-    url: SecretStr | None = Field(None, validation_alias=AliasChoices("url", "ALPR_DATABASE_URL"))
-    host: str = Field("localhost", validation_alias="DB_HOST")
-    port: int = Field(5432, ge=1, le=65535, validation_alias="DB_PORT")
-    name: str = Field("alpr_db", validation_alias="DB_NAME")
-    user: str = Field("alpr", validation_alias="DB_USER")
-    password: SecretStr | None = Field(None, validation_alias="DB_PASSWORD")
-    password_file: Path | None = Field(None, validation_alias="DB_PASSWORD_FILE")
     lock_timeout_s: Seconds = Field(5.0, validation_alias="DB_LOCK_TIMEOUT_S")
     statement_timeout_s: Seconds = Field(60.0, validation_alias="DB_STATEMENT_TIMEOUT_S")
-
-    @property
-    def named(self) -> bool:
-        """Whether the environment names a database at all."""
-        return bool({"url", "host"} & self.model_fields_set)
-
-    def dsn(self) -> str:
-        """The address for the driver, password and all: hand it on, never log it."""
-        if self.url is not None:
-            return self.url.get_secret_value()
-        return make_conninfo(
-            host=self.host, port=self.port, dbname=self.name, user=self.user, password=self._password()
-        )
-
-    def _password(self) -> str | None:
-        if self.password_file is not None:
-            return self.password_file.read_text(encoding="utf-8").strip()
-        return self.password.get_secret_value() if self.password else None
 
 
 class RetentionSettings(BaseSettings):
