@@ -1,11 +1,21 @@
-"""Where the database is, for the consumers that keep their offsets in it and for whoever asks it beside them."""
+"""Where the database is and what it can do to a consumer; for services only: the agent has no driver."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
+import psycopg
+from psycopg.conninfo import make_conninfo
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from alpr_kafka.errors import Misdeployed, Unavailable
+
+_OUTAGES: Final = frozenset({"08", "40", "53", "55", "57", "58"})
+# A standby in the primary's place; a transaction that slept too long; a plan of before a migration.
+_PASSING: Final = frozenset({"25006", "25P03", "0A000"})
+_DEPLOYMENT: Final = "42"
 
 
 class DatabaseSettings(BaseSettings):
@@ -33,8 +43,6 @@ class DatabaseSettings(BaseSettings):
         """The address for the driver, password and all: hand it on, never log it."""
         if self.url is not None:
             return self.url.get_secret_value()
-        from psycopg.conninfo import make_conninfo  # the agent, which has no database, has no driver
-
         return make_conninfo(
             host=self.host, port=self.port, dbname=self.name, user=self.user, password=self._password()
         )
@@ -43,3 +51,17 @@ class DatabaseSettings(BaseSettings):
         if self.password_file is not None:
             return self.password_file.read_text(encoding="utf-8").strip()
         return self.password.get_secret_value() if self.password else None
+
+
+def translated(error: psycopg.Error) -> Exception:
+    """`error` named by who must act, by SQLSTATE class (PostgreSQL's appendix A), for `raise … from None`.
+
+    What is a bug becomes a RuntimeError: the server's own sentences quote rows, and those must not reach a traceback.
+    """
+    state = error.sqlstate or ""
+    said = f"database: {type(error).__name__} {state}".rstrip()
+    if state[:2] == _DEPLOYMENT:
+        return Misdeployed(f"{said}: run `alpr-storage-consumer migrate`, and look at the rights of the user")
+    if isinstance(error, psycopg.OperationalError) or state[:2] in _OUTAGES or state in _PASSING:
+        return Unavailable(said)
+    return RuntimeError(said)

@@ -11,7 +11,7 @@ import psycopg
 from alpr_dlq_consumer.letter import Letter, encoded_headers
 from alpr_dlq_consumer.offsets import Offsets
 from alpr_dlq_consumer.replay import MAX_TRIPS
-from alpr_kafka.errors import Misdeployed, Unavailable
+from alpr_kafka.database import translated
 from alpr_kafka.failpoints import reach
 from alpr_kafka.records import Place
 
@@ -21,8 +21,6 @@ INSERT INTO dead_letters (dlq_id, form, topic, payload, consumer, kind, reason, 
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (dlq_id) DO NOTHING
 """
-_OUTAGES = frozenset({"08", "40", "53", "55", "57", "58"})  # PostgreSQL's appendix A: another try may succeed
-_DEPLOYMENT = "42"
 
 
 class Store:
@@ -65,23 +63,12 @@ class Store:
                 yield connection
         except psycopg.Error as e:
             self.close()
-            raise translated(e) from e
+            raise translated(e) from None  # its own text may quote a letter
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._dsn, connect_timeout=5, autocommit=True)
         return self._connection
-
-
-def translated(error: psycopg.Error) -> Exception:
-    """`error` named by who must act; itself where it is a bug of ours."""
-    state = error.sqlstate or ""
-    said = f"database: {type(error).__name__} {state}".rstrip()
-    if state[:2] == _DEPLOYMENT:
-        return Misdeployed(f"{said}: run `alpr-storage-consumer migrate`, and look at the rights of the user")
-    if isinstance(error, psycopg.OperationalError) or state[:2] in _OUTAGES:
-        return Unavailable(said)
-    return error
 
 
 def _row(letter: Letter) -> tuple[object, ...]:

@@ -1,6 +1,7 @@
 """Letters and offsets in one transaction, on a real PostgreSQL."""
 
 import threading
+import traceback
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from alpr_schemas import topics
 
 pytestmark = pytest.mark.integration
 GROUP = "alpr-dlq-consumer"
-PLACE = Place(topics.DEAD_LETTERS, 0)
+PLACE, MARK = Place(topics.DEAD_LETTERS, 0), "XQ81ZVK"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -159,3 +160,15 @@ def test_any_bytes_on_the_topic_end_as_a_letter(database, store, value):
     for _ in range(2):
         handler.write(handler.prepare([record]), {PLACE: 10}, lambda _: None)
     assert asked(database, "SELECT form, payload, state FROM dead_letters") == [("envelope", value, "new")]
+
+
+def test_row_09_a_row_that_the_database_refuses_is_not_quoted(database, store):
+    """A bug ends the process with a traceback, and the server's own sentence holds the row."""
+    with psycopg.connect(database) as connection:
+        connection.execute("ALTER TABLE dead_letters ADD CHECK (reason !~ '^XQ')")
+    store.claim([PLACE])
+    with pytest.raises(RuntimeError) as e:
+        store.write([letter(1, reason=MARK)], {PLACE: 1}, nothing)
+    told = "".join(traceback.format_exception(e.value))
+    assert "CheckViolation 23514" in told
+    assert MARK not in told
