@@ -46,7 +46,7 @@ class Box(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "outbox.db"
-        self.next, self.put, self.sent = 0, 0, 0
+        self.next, self.sent, self.overfilled = 0, 0, False
         self.open()
 
     def open(self):
@@ -86,7 +86,18 @@ class Box(RuleBasedStateMachine):
     @rule()
     def is_written_by_an_older_agent(self):
         put_as_the_first_agent_did(self.path, self.next)
+        self.overfilled = True  # it looks up the room by itself, which this does not do for it
         self.next += 1
+
+    @rule()
+    def is_opened_by_an_older_agent(self):
+        box = sqlite3.connect(self.path, isolation_level=None)
+        box.executescript(migrations._TABLES)
+        box.close()
+
+    @invariant()
+    def is_bounded(self):
+        assert self.reader.backlog().size_bytes <= 4000 or self.overfilled
 
     @invariant()
     def says_what_is_counted(self):

@@ -68,6 +68,7 @@ class Outbox:
         self._db = connection
         self._agent_id = agent_id
         self._max_bytes = max_bytes
+        self._at_most_bytes = max_bytes  # what the box holds, or more; looked up before anything is dropped
         self._waiting: deque[_Entry] = deque()
         self._leader = threading.Lock()
         self.boot_id = str(uuid4())
@@ -177,19 +178,25 @@ class Outbox:
             "INSERT OR IGNORE INTO images (event_id, kind, key, path, sha256, bytes) VALUES (?, ?, ?, ?, ?, ?)",
             (image.event_id, image.kind, image.key, str(image.path), image.sha256, image.size_bytes),
         )
+        self._at_most_bytes += image.size_bytes
 
     def _used_bytes(self) -> int:
-        row = self._db.execute("SELECT events_bytes + images_bytes FROM usage").fetchone()
+        row = self._db.execute("SELECT events_bytes + images_bytes FROM counts").fetchone()
         return int(row[0])
 
     def _make_room(self, needed: int) -> None:
-        while self._used_bytes() + needed > self._max_bytes:
+        """Drop the oldest until `needed` bytes fit; only the agent takes out beside us, so what we know is a bound."""
+        if self._at_most_bytes + needed > self._max_bytes:
+            self._at_most_bytes = self._used_bytes()
+        while self._at_most_bytes + needed > self._max_bytes:
             victim = self._oldest()
             if victim is None:
-                return
+                break
             row, topic, boot, seq = victim
             self._db.execute("DELETE FROM outbox WHERE id = ?", (row,))
             self._bury(boot, topic, seq)
+            self._at_most_bytes = self._used_bytes()
+        self._at_most_bytes += needed
 
     def _oldest(self) -> tuple[int, str, str, int] | None:
         for topic in _DROP_ORDER:

@@ -158,7 +158,7 @@ def look(path: Path) -> Backlog | None:
 def _asked(connection: sqlite3.Connection) -> Backlog:
     try:
         events, images, size, sent, dropped = connection.execute(
-            "SELECT events, images, events_bytes + images_bytes, sent, dropped FROM usage, counts"
+            "SELECT events, images, events_bytes + images_bytes, sent, dropped FROM counts"
         ).fetchone()
         first = connection.execute("SELECT created_ms FROM outbox ORDER BY id LIMIT 1").fetchone()
         lost = dict(connection.execute("SELECT kind, count FROM lost_images").fetchall())
