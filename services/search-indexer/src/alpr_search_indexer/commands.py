@@ -140,6 +140,7 @@ def _parts() -> Iterator[Any]:
     from pydantic import ValidationError
 
     from alpr_images.errors import ImageError
+    from alpr_kafka.service import faults
     from alpr_search_indexer import parts
     from alpr_search_indexer.errors import SearchError
     from alpr_telemetry import TelemetrySettings, configure, scrub
@@ -151,7 +152,7 @@ def _parts() -> Iterator[Any]:
     except (SearchError, ImageError) as e:
         raise click.ClickException(scrub(str(e))) from e
     except ValidationError as e:
-        raise click.ClickException(parts.faults(e)) from e
+        raise click.ClickException(faults(e)) from e
 
 
 @contextmanager

@@ -130,7 +130,7 @@ def line(document: Document, written: Callable[[Month], str]) -> Line:
     """`document` as action and source for the alias that `written` gives its month. Raises Unfit for broken text."""
     captured_at = document["captured_at"]
     month = _month(captured_at.year, captured_at.month)
-    event_id, version = document["event_id"], document["revision"]
+    event_id, version = document["event_id"], max(document["revision"], 0)  # the engine knows no versions below 0
     try:
         source = orjson.dumps(document)
     except TypeError as e:  # orjson's word for text that is no Unicode, and for numbers beyond 64 bits

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from pydantic import ValidationError
-
 from alpr_images import open_image_store
 from alpr_search_indexer.catalogue import Catalogue, Shape
 from alpr_search_indexer.database import Database
@@ -63,10 +61,3 @@ def tune_interpreter() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
     sys.setswitchinterval(0.0005)
-
-
-def faults(error: ValidationError) -> str:
-    """What is wrong with the settings, a line each, without the values: some are secret."""
-    return "\n".join(
-        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False)
-    )

@@ -38,7 +38,6 @@ def test_a_replay_changes_nothing_and_a_newer_revision_replaces(writer, lines, e
     assert (found["track_id"], found["revision"]) == ("corrected", 1)
 
 
-@pytest.mark.xfail(strict=True, raises=Misdeployed, reason="the engine knows no versions below 0")
 def test_row_09_a_revision_below_zero_stops_nobody(writer, lines, event, held):
     events = [event(0), event(1, revision=-1), event(2)]
     writer.settle(Work(lines(events)))

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from alpr_search_indexer.parts import faults
+from alpr_kafka.service import faults
 from alpr_search_indexer.settings import (
     DatabaseSettings,
     IndexerSettings,

@@ -25,6 +25,7 @@ from alpr_storage_consumer.transcode import Transcoded, transcoded
 LOST_EVENTS: Final = "alpr_events_lost"
 _UNIX_US = int(EPOCH.timestamp()) * 1_000_000  # PostgreSQL's epoch, after Unix's
 _TIME_IN_ID = 7  # the UUID version that begins with Unix milliseconds
+_LONGEST_NAME = 200
 _FUTURE = timedelta(minutes=5)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -144,8 +145,7 @@ def _take_whole(work: Work, record: Record, found: Transcoded, first_us: int, la
     if rows is None:
         rows = work.tables[topics.PLATES] = TableRows(TABLES[topics.PLATES])
     if counted:
-        _count(work, record, (found.agent, found.boot, found.site), number, len(rows.lines))
-        rows.numbered += 1
+        rows.numbered += _count(work, record, (found.agent, found.boot, found.site), number, len(rows.lines))
     rows.lines.append(row.line)
     rows.at_us.append(row.at_us)
     rows.records.append(record)
@@ -168,8 +168,8 @@ def _take(work: Work, record: Record, event: Mapping[str, Any], first_us: int, l
     if rows is None:
         rows = work.tables[topic] = TableRows(TABLES[topic])
     if counted:
-        _count(work, record, (event["agent_id"], event["boot_id"], event["node"]["site"]), number, len(rows.lines))
-        rows.numbered += 1
+        who = event["agent_id"], event["boot_id"], event["node"]["site"]
+        rows.numbered += _count(work, record, who, number, len(rows.lines))
     elif topic == topics.METRICS and event["metric_name"] == LOST_EVENTS:
         _note_loss(work, event)
     rows.lines.append(row.line)
@@ -190,21 +190,29 @@ def _absurd(row: Row, first_us: int, last_us: int, *, counted: bool) -> str:
     return ""
 
 
-def _count(work: Work, record: Record, who: tuple[str, str, str | None], number: int, row: int) -> None:
-    """`who`: agent, boot, site."""
+def _count(work: Work, record: Record, who: tuple[str, str, str | None], number: int, row: int) -> bool:
+    """Whether the ledger can count it; `who`: agent, boot, site."""
     place = record.place
     key = LedgerKey(who[0], who[1], record.topic)
     home = None if place is None or record.retried else Home(key.agent, record.topic, place.partition)
     group = work.groups.get((key, home))
     if group is None:
+        if not _countable(*who):
+            return False
         group = work.groups[key, home] = Group(key, home, who[2])
     group.numbers.append(number)
     group.rows.append(row)
+    return True
+
+
+def _countable(agent: str, boot: str, site: str | None) -> bool:
+    """Not names that the ledger's keys cannot hold: the row itself is refused for them."""
+    return max(len(agent), len(boot), len(site or "")) <= _LONGEST_NAME and "\0" not in f"{agent}{boot}{site}"
 
 
 def _note_dead(work: Work, record: Record, event: Mapping[str, Any]) -> None:
     number, agent = event.get("seq", 0), event.get("agent_id", "")
-    if agent and 1 <= number < LARGEST:
+    if agent and 1 <= number < LARGEST and _countable(agent, event["boot_id"], event["node"]["site"]):
         work.dead.append((LedgerKey(agent, event["boot_id"], record.topic), event["node"]["site"], number))
 
 
@@ -216,5 +224,6 @@ def _note_loss(work: Work, event: Mapping[str, Any]) -> None:
         key = LedgerKey(tags["agent_id"], tags["boot_id"], tags["topic"])
     except (KeyError, ValueError):
         return
-    if key.agent and key.topic in TABLES and 1 <= first <= last < LARGEST:
+    counts = key.agent and key.topic in TABLES and 1 <= first <= last < LARGEST
+    if counts and _countable(key.agent, key.boot, event["site_id"]):
         work.losses.append(Loss(key, event["site_id"], first, last))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import psycopg
 
+from alpr_kafka.database import translated
 from alpr_kafka.errors import Fenced, Misdeployed, Unavailable
 
 __all__ = ["POISON", "TOO_SLOW", "CannotRetain", "Fenced", "Misdeployed", "StorageError", "Unavailable", "translated"]
@@ -20,9 +21,6 @@ __all__ = ["POISON", "TOO_SLOW", "CannotRetain", "Fenced", "Misdeployed", "Stora
 # A row that breaks a limit of the server is an OperationalError to the client, and yet the row's own fault.
 POISON = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 TOO_SLOW = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
-_OUTAGE = frozenset({"08", "40", "53", "55", "57", "58"})
-_PASSING = frozenset({"25006", "0A000"})  # a standby in the primary's place; a plan of before a migration
-_DEPLOYMENT = "42"
 
 
 class StorageError(Exception):
@@ -31,14 +29,3 @@ class StorageError(Exception):
 
 class CannotRetain(StorageError):
     """A table's old rows could not be removed now."""
-
-
-def translated(error: psycopg.Error) -> Exception:
-    """`error` named by who must act, by SQLSTATE class (PostgreSQL's appendix A); itself where it is a bug."""
-    state = error.sqlstate or ""
-    said = f"database: {type(error).__name__} {state}".rstrip()
-    if state[:2] == _DEPLOYMENT:
-        return Misdeployed(f"{said}: run `alpr-storage-consumer migrate`, and look at the rights of the user")
-    if isinstance(error, psycopg.OperationalError) or state[:2] in _OUTAGE or state in _PASSING:
-        return Unavailable(said)
-    return error

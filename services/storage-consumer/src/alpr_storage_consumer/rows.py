@@ -139,7 +139,7 @@ def vehicle_row(event: Decoded) -> Row:
 def metric_row(event: Decoded) -> Row:
     """The row of a figure. Raises Misfit."""
     if event["metric_type"] not in _METRIC_TYPES:
-        raise Misfit(f"metric_type: {event['metric_type']!r:.60} is none of {sorted(_METRIC_TYPES)}")
+        raise Misfit(f"metric_type: none of {sorted(_METRIC_TYPES)}")
     key, at_us, texts = _id("metric_id", event["metric_id"]), _time("timestamp", event["timestamp"]), _texts
     fields = (
         row_head(len(METRIC_COLUMNS), key, at_us), texts[event["host_id"]], texts[event["site_id"]],

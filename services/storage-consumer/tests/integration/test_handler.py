@@ -248,7 +248,6 @@ def test_row_11_a_lock_that_is_held_is_waited_out(database):
     kit.handler.close()
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="its transaction keeps its locks for as long as it sleeps")
 def test_row_12_a_writer_that_sleeps_amid_its_transaction_does_not_hold_up_its_successor(database):
     sleeper, successor = Kit(database, Patience(statement_s=1)), Kit(database, Patience(lock_s=0.5))
     sleeper.handler.claim([PLACE])
@@ -303,7 +302,6 @@ def test_fields_of_the_row_are_what_was_sent(database, kit):
     assert row["plate_folded"] == "A812C0E"
 
 
-@pytest.mark.xfail(strict=True, raises=(psycopg.DataError, Unavailable), reason="the ledger is asked by such a name")
 @pytest.mark.parametrize(
     ("field", "name"),
     [("agent_id", "a\0"), ("agent_id", LONG), ("boot_id", "b\0"), ("boot_id", LONG), ("site", "s\0")],

@@ -16,7 +16,7 @@ from alpr_kafka.letters import fingerprint
 from alpr_kafka.records import Place, Record, Refused
 from alpr_storage_consumer import metrics
 from alpr_storage_consumer.batches import Work
-from alpr_storage_consumer.errors import translated
+from alpr_storage_consumer.errors import TOO_SLOW, translated
 from alpr_storage_consumer.ledger import Boots, judge
 from alpr_storage_consumer.migrate import Engine, engine_of
 from alpr_storage_consumer.partitions import Partitions
@@ -118,7 +118,7 @@ class Store:
             self._partitions.rolled_back()
             if isinstance(e, psycopg.Error):
                 self.close()
-                raise translated(e) from e
+                raise translated(e) from e if isinstance(e, TOO_SLOW) else None  # others may quote a row
             if not isinstance(e, Fenced):
                 self.close()
             raise
@@ -130,7 +130,13 @@ class Store:
 
     def _open(self) -> psycopg.Connection:
         patience = self._patience
-        options = f"-c lock_timeout={patience.lock_s}s -c statement_timeout={patience.statement_s}s"
+        told = {
+            "lock_timeout": patience.lock_s,
+            "statement_timeout": patience.statement_s,
+            # A writer that was stopped amid its transaction would keep its locks, and its successor waiting.
+            "idle_in_transaction_session_timeout": patience.statement_s,
+        }
+        options = " ".join(f"-c {name}={seconds}s" for name, seconds in told.items())
         connection = psycopg.connect(
             self._dsn, connect_timeout=patience.connect_s, autocommit=True, options=options,
             application_name="alpr-storage-consumer", tcp_user_timeout=int(patience.statement_s * 1000),
