@@ -31,7 +31,7 @@ TIMES = st.one_of(
 FLOATS = st.one_of(st.floats(width=32), st.sampled_from([0.0, 1.0, -0.0, 1.0000001]))
 
 PRIMITIVES = {
-    "null": st.none(), "string": TEXTS, "float": FLOATS, "boolean": st.booleans(),
+    "null": st.none(), "bytes": st.binary(max_size=60), "string": TEXTS, "float": FLOATS, "boolean": st.booleans(),
     "int": st.integers(-(2**31), 2**31 - 1), "long": st.integers(-(2**63), 2**63 - 1),
 }  # fmt: skip
 
