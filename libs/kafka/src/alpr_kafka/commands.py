@@ -19,7 +19,7 @@ def list_topics() -> None:
     from alpr_kafka.topics import ALL
 
     for topic in ALL:
-        click.echo(f"{topic.name:24} {topic.partitions} partitions, kept for {topic.retention}")
+        click.echo(f"{topic.name:24} {topic.partitions} partitions, kept for {topic.kept_for}")
 
 
 @topics.command("apply")

@@ -10,8 +10,9 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
     ConfigResource,
-    ConfigSource,
     NewPartitions,
     NewTopic,
     ResourceType,
@@ -34,6 +35,12 @@ class Topic:
     partitions: int
     retention: timedelta
     max_bytes: int = 1_048_588
+
+    @property
+    def kept_for(self) -> str:
+        """Its retention for people: "7 days", "24 hours"."""
+        hours = round(self.retention.total_seconds() / 3600)
+        return f"{hours // 24} days" if hours % 24 == 0 and hours > 24 else f"{hours} hours"
 
     @property
     def config(self) -> dict[str, str]:
@@ -94,7 +101,7 @@ def _made(admin: AdminClient, topic: Topic, copies: int, *, dry_run: bool) -> Ch
         except KafkaException as e:
             if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
-    return Change(topic.name, f"made, {topic.partitions} partitions, kept for {topic.retention}")
+    return Change(topic.name, f"made, {topic.partitions} partitions, kept for {topic.kept_for}")
 
 
 def _grown(admin: AdminClient, topic: Topic, partitions: int, *, dry_run: bool) -> list[Change]:
@@ -112,13 +119,11 @@ def _configured(admin: AdminClient, topic: Topic, *, dry_run: bool) -> list[Chan
     if not wrong:
         return []
     if not dry_run:
-        kept = {
-            key: str(entry.value)
-            for key, entry in there.items()
-            if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value and entry.value is not None
-        }
-        altered = ConfigResource(ResourceType.TOPIC, topic.name, set_config={**kept, **wrong})
-        admin.alter_configs([altered])[altered].result(_WITHIN_S)
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in wrong.items()
+        ]
+        altered = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)
+        admin.incremental_alter_configs([altered])[altered].result(_WITHIN_S)
     return [Change(topic.name, ", ".join(f"{key}={value}" for key, value in sorted(wrong.items())))]
 
 
