@@ -36,6 +36,7 @@ class Registry:
         self._settings = settings
         self._client: httpx.Client | None = None  # made when somebody must be asked: mostly the disk knows
         self._folder = settings.cache_folder
+        self._realm = _short_hash(settings.url)  # another registry counts anew: its ids mean other schemas
         self._guard = threading.Lock()
         self._ids: dict[tuple[str, str], int] = {}
         self._schemas: dict[int, Schema] = {}
@@ -55,13 +56,14 @@ class Registry:
     def schema(self, schema_id: int) -> Schema:
         """The schema of an id. Raises KeyError where the registry knows none, Unavailable where nobody can say."""
         with self._guard:
-            known = self._schemas.get(schema_id) or self._kept(f"schema-{schema_id}")
+            name = f"schema-{self._realm}-{schema_id}"
+            known = self._schemas.get(schema_id) or self._kept(name)
             if known is None:
                 told = self._get(f"/schemas/ids/{schema_id}")
                 if told is None:
                     raise KeyError(schema_id)
                 known = cast("Schema", json.loads(told["schema"]))
-                self._keep(f"schema-{schema_id}", known)
+                self._keep(name, known)
             self._schemas[schema_id] = known
             return known
 
@@ -74,9 +76,9 @@ class Registry:
         with self._guard:
             known = self._ids.get((subject, text))
             if known is None:
-                name = f"id-{subject}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-                kept = self._kept(name)
-                known = int(kept["id"]) if kept is not None else self._registered(subject, text)
+                name = f"id-{self._realm}-{subject}-{_short_hash(text)}"
+                kept = (self._kept(name) or {}).get("id")
+                known = kept if isinstance(kept, int) else self._registered(subject, text)
                 self._keep(name, {"id": known})
                 self._ids[subject, text] = known
             return known
@@ -138,9 +140,10 @@ class Registry:
         if self._folder is None:
             return None
         try:
-            return cast("dict[str, Any]", json.loads((self._folder / f"{name}.json").read_bytes()))
+            found = json.loads((self._folder / f"{name}.json").read_bytes())
         except (OSError, ValueError):  # a damaged file is one that is not there
             return None
+        return found if isinstance(found, dict) else None
 
     def _keep(self, name: str, told: dict[str, Any]) -> None:
         if self._folder is None:
@@ -166,6 +169,10 @@ def _bare(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_bare(item) for item in schema]
     return schema
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _write_whole(path: Path, data: bytes) -> None:

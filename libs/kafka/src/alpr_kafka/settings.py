@@ -103,7 +103,8 @@ class ConsumerSettings(BaseSettings):
         metrics_port: /metrics, /health, /ready; 0 serves none.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    # Code names fields; the environment only aliases: without a prefix a shell's GROUP_ID would count as well.
+    model_config = SettingsConfigDict(env_prefix="ALPR_CONSUMER_", frozen=True, extra="ignore", populate_by_name=True)
 
     group_id: str = Field(default="alpr", validation_alias="KAFKA_GROUP_ID")
     instance_id: str = Field(default_factory=socket.gethostname, validation_alias="KAFKA_INSTANCE_ID")
