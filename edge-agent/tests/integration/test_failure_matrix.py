@@ -271,13 +271,16 @@ def _lost_so_far(node):
     return {"frame": "frame" in lost, "plate": "plate" in lost, VEHICLES: VEHICLES in stones, PLATES: PLATES in stones}
 
 
-def test_row_08_a_registry_that_is_away_at_boot_is_not_missed_where_its_ids_were_kept(node, registry):
+def test_row_08_a_registry_that_is_away_at_boot_is_not_missed_where_its_ids_were_kept(node, registry, tmp_path):
     put = node.fill(node.box(), 20)
-    with node.publisher() as publisher:
-        publisher.warm_up()
-    away = RegistrySettings(url="http://127.0.0.1:9", cache_folder=node.path.parent / "schemas")
-    with Registry(away) as offline, Producer(node.kafka, client_id=node.agent) as producer, node.reader() as reader:
-        deliver_batch(reader, KafkaPublisher(producer, offline))
+    with FaultProxy(registry.port) as line, Producer(node.kafka, client_id=node.agent) as producer:
+        url = registry.url.replace(str(registry.port), str(line.port))
+        settings = RegistrySettings(url=url, cache_folder=tmp_path / "kept")
+        with Registry(settings) as asked:
+            KafkaPublisher(producer, asked).warm_up()
+        line.set("refuse")
+        with Registry(settings) as offline, node.reader() as reader:
+            deliver_batch(reader, KafkaPublisher(producer, offline))
     assert node.ids() == sorted(put)
 
 
