@@ -44,7 +44,7 @@ _MODULES = (
 _STORAGE_POINTS = ("before_copy", "after_insert", "after_commit", "before_bury", "after_bury")
 _SENDER_POINTS = ("after_produce", "before_delete")
 _SESSION_S = 10
-_DRAINED_WITHIN_S = 600
+_DRAINED_WITHIN_S, _STALLED_AFTER_S = 600, 180
 
 
 class World:
@@ -262,7 +262,21 @@ class World:
             self.zygote.signal(name, signal.SIGCONT)
         say("the load has ended; draining …")
         until(lambda: self._waiting() == 0, _DRAINED_WITHIN_S, "the outboxes are empty")
-        until(lambda: self._lag() == 0, _DRAINED_WITHIN_S, "the consumers have caught up")
+        self._catch_up(say)
+
+    def _catch_up(self, say: Callable[[str], None]) -> None:
+        """Wait for the consumers, and restart the broker once where nobody reads on.
+
+        Kafka 4.1 may keep a static member that ended while the broker was away: seven minutes instead of a session of
+        ten seconds were seen. Its partitions then wait for a member of its name, or for the broker's next start.
+        """
+        try:
+            until(lambda: self._lag() == 0, _STALLED_AFTER_S, "the consumers have caught up")
+        except TimeoutError:
+            say("a partition is read by nobody; the broker is restarted …")
+            self.broker.kill()
+            self.broker.start()
+            until(lambda: self._lag() == 0, _DRAINED_WITHIN_S, "the consumers have caught up")
 
     def _waiting(self) -> int:
         left = 0
