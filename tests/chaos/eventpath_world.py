@@ -304,6 +304,9 @@ class World:
             for place in client.committed(places, timeout=10):
                 low, high = client.get_watermark_offsets(place, timeout=10)
                 left += high - max(place.offset, low)
+        except confluent_kafka.KafkaException:  # the broker, or the group's coordinator, is not back yet
+            return 1
+        else:
             return left
         finally:
             client.close()

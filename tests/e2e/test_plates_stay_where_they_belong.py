@@ -19,7 +19,7 @@ from uuid import uuid4
 import fastavro
 import psycopg
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from alpr_kafka import topics as kafka_topics
 from alpr_kafka.decoding import frame
@@ -134,6 +134,8 @@ class Fleet:
             parts = [TopicPartition(t.name, n) for t in kafka_topics.ALL if t.name in read for n in range(t.partitions)]
             ends = [client.get_watermark_offsets(part, timeout=20)[1] for part in parts]
             return [max(0, p.offset) for p in client.committed(parts, timeout=20)] == ends
+        except KafkaException:  # the coordinator of a group that is new has to be found first
+            return False
         finally:
             client.close()
 

@@ -12,10 +12,12 @@ from alpr_schemas.identity import event_id, iso
 from alpr_search_indexer.catalogue import Catalogue, Shape
 from alpr_search_indexer.database import Database
 from alpr_search_indexer.documents import ROW_COLUMNS
+from alpr_search_indexer.errors import Unavailable
 from alpr_search_indexer.indices import Names
 from alpr_search_indexer.search_engine import SearchEngine
 from alpr_search_indexer.settings import OpenSearchSettings
 from alpr_search_indexer.writer import Pace, Writer
+from alpr_testing.waiting import until
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -123,6 +125,21 @@ def row_of(d):
 
 
 def ids(engine, alias):
+    """All that `alias` holds; an index that was made amid the question makes the engine refuse it for a moment."""
+    found = []
+
+    def answered():
+        try:
+            found.append(_ids(engine, alias))
+        except Unavailable:
+            return False
+        return True
+
+    until(answered, 20, "an answer of the engine")
+    return found[-1]
+
+
+def _ids(engine, alias):
     if engine.find("HEAD", f"/_alias/{alias}"):  # an index that was made just now has to begin
         engine.find("GET", f"/_cluster/health/{alias}", wait_for_status="yellow")
     engine.find("POST", f"/{alias}/_refresh")

@@ -173,9 +173,18 @@ def last_write(engine, names):
 
 
 def offsets(broker, group):
-    client = Consumer({**broker.plain(), "group.id": group, "enable.auto.commit": False})
+    client, found = Consumer({**broker.plain(), "group.id": group, "enable.auto.commit": False}), []
+
+    def told():  # the coordinator of a new group has to be found first
+        try:
+            found[:] = client.committed([TopicPartition(topics.PLATES, n) for n in range(3)], timeout=20)
+        except KafkaException:
+            return False
+        return True
+
     try:
-        return client.committed([TopicPartition(topics.PLATES, n) for n in range(3)], timeout=20)
+        until(told, 60, "the group's offsets")
+        return found
     finally:
         client.close()
 
