@@ -74,10 +74,12 @@ class FramedDecoder:
         known = self._writers.get(schema_id)
         if known is None:
             try:
-                parsed = cast("Schema", fastavro.parse_schema(self._schema_of(schema_id)))
+                told = self._schema_of(schema_id)
             except KeyError as e:
                 raise _undecodable(f"{topic}: the registry knows no schema {schema_id}") from e
-            except (SchemaParseException, UnknownType) as e:
+            try:
+                parsed = cast("Schema", fastavro.parse_schema(told))
+            except (SchemaParseException, UnknownType, KeyError, TypeError) as e:
                 raise _undecodable(f"{topic}: schema {schema_id} is none that Avro knows") from e
             ours = _reader_schema(topic)
             known = self._writers[schema_id] = ours if parsed == ours else parsed

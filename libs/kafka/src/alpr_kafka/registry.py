@@ -57,12 +57,9 @@ class Registry:
         """The schema of an id. Raises KeyError where the registry knows none, Unavailable where nobody can say."""
         with self._guard:
             name = f"schema-{self._realm}-{schema_id}"
-            known = self._schemas.get(schema_id) or self._kept(name)
+            known = self._schemas.get(schema_id) or self._kept_schema(name)
             if known is None:
-                told = self._get(f"/schemas/ids/{schema_id}")
-                if told is None:
-                    raise KeyError(schema_id)
-                known = cast("Schema", json.loads(told["schema"]))
+                known = self._asked(schema_id)
                 self._keep(name, known)
             self._schemas[schema_id] = known
             return known
@@ -95,8 +92,7 @@ class Registry:
         answer = self._sent("POST", path, {"schema": canonical(schema)})
         if answer.status_code == 404:
             return True
-        _raise_for(answer)
-        return bool(answer.json()["is_compatible"])
+        return bool(_told(answer, "is_compatible"))
 
     def _registered(self, subject: str, text: str) -> int:
         answer = self._sent("POST", f"/subjects/{subject}/versions", {"schema": text})
@@ -105,15 +101,16 @@ class Registry:
                 f"registry: our schema for {subject} is not {LEVEL} compatible with the registered one; "
                 "run `alpr schemas check` and compare the versions of the programs"
             )
-        _raise_for(answer)
-        return int(answer.json()["id"])
+        return int(_told(answer, "id"))
 
-    def _get(self, path: str) -> dict[str, Any] | None:
-        answer = self._sent("GET", path)
+    def _asked(self, schema_id: int) -> Schema:
+        answer = self._sent("GET", f"/schemas/ids/{schema_id}")
         if answer.status_code == 404:
-            return None
-        _raise_for(answer)
-        return cast("dict[str, Any]", answer.json())
+            raise KeyError(schema_id)
+        try:
+            return cast("Schema", json.loads(_told(answer, "schema")))
+        except ValueError as e:
+            raise Unavailable(f"registry: schema {schema_id} is no JSON; register it again") from e
 
     def _sent(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         import httpx
@@ -144,6 +141,16 @@ class Registry:
         except (OSError, ValueError):  # a damaged file is one that is not there
             return None
         return found if isinstance(found, dict) else None
+
+    def _kept_schema(self, name: str) -> Schema | None:
+        import fastavro
+        from fastavro.schema import SchemaParseException, UnknownType
+
+        kept = self._kept(name)
+        try:
+            return kept if kept and fastavro.parse_schema(kept) else None
+        except (SchemaParseException, UnknownType, KeyError, TypeError):
+            return None  # taken for true, it would make dead letters of good records
 
     def _keep(self, name: str, told: dict[str, Any]) -> None:
         if self._folder is None:
@@ -182,6 +189,16 @@ def _write_whole(path: Path, data: bytes) -> None:
         out.flush()
         os.fsync(out.fileno())
     part.replace(path)
+
+
+def _told(answer: httpx.Response, name: str) -> Any:
+    """A field of an answer; what answers without it is no registry, but a proxy or a portal on the way."""
+    _raise_for(answer)
+    try:
+        return answer.json()[name]
+    except (ValueError, KeyError, TypeError) as e:
+        told = f"registry: {answer.status_code} without {name}"
+        raise Unavailable(f"{told}: no registry's answer; is SCHEMA_REGISTRY_URL right?") from e
 
 
 def _raise_for(answer: httpx.Response) -> None:

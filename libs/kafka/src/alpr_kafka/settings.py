@@ -6,10 +6,18 @@ import socket
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AliasGenerator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _named(prefix: str) -> SettingsConfigDict:
+    """Fields by their variables' names, so that an error says which variable is wrong; code goes on naming fields."""
+    named = AliasGenerator(validation_alias=lambda field: f"{prefix}{field.upper()}")
+    return SettingsConfigDict(
+        env_prefix=prefix, alias_generator=named, populate_by_name=True, frozen=True, extra="ignore"
+    )
 
 
 class KafkaSettings(BaseSettings):
@@ -22,7 +30,7 @@ class KafkaSettings(BaseSettings):
         ssl_certificate_file, ssl_key_file: our own, for mutual TLS.
     """
 
-    model_config = SettingsConfigDict(env_prefix="KAFKA_", frozen=True, extra="ignore")
+    model_config = _named("KAFKA_")
 
     bootstrap_servers: str = "localhost:9092"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -44,7 +52,12 @@ class KafkaSettings(BaseSettings):
     def _password(self) -> str | None:
         if self.sasl_password is not None:
             return self.sasl_password.get_secret_value()
-        return self.sasl_password_file.read_text().strip() if self.sasl_password_file else None
+        if self.sasl_password_file is None:
+            return None
+        try:
+            return self.sasl_password_file.read_text().strip() or None
+        except (OSError, UnicodeDecodeError) as e:
+            raise ValueError(f"KAFKA_SASL_PASSWORD_FILE cannot be read ({type(e).__name__}); mount it") from None
 
     def client(self) -> dict[str, Any]:
         """The settings of a librdkafka client; they hold the password."""
@@ -75,7 +88,7 @@ class RegistrySettings(BaseSettings):
         cache_folder: where schemas and ids are kept, so that a start without the registry works.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SCHEMA_REGISTRY_", frozen=True, extra="ignore")
+    model_config = _named("SCHEMA_REGISTRY_")
 
     url: str = "http://localhost:8081"
     username: str | None = None

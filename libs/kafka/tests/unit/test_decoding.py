@@ -66,3 +66,9 @@ def test_noise_is_refused_and_nothing_else_happens(noise, schema_id, topic):
             assert len(noise) < 4 or noise.hex() not in e.reason
         else:
             assert isinstance(found, dict)
+
+
+@pytest.mark.parametrize("writer", [5, {}, {"type": "record", "name": "R", "fields": 5}, {"type": "recor"}, "string"])
+def test_a_registered_schema_that_is_none_is_refused(writer):
+    with pytest.raises(Undecodable):
+        FramedDecoder(lambda _: writer).decode(record(frame(1, PAYLOAD)))

@@ -53,3 +53,31 @@ def test_a_wrong_value_is_named_and_not_repeated(monkeypatch, name, value):
         ConsumerSettings()
     assert name in faults(raised.value)
     assert value == "0" or value not in faults(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [(KafkaSettings, "KAFKA_SECURITY_PROTOCOL"), (RegistrySettings, "SCHEMA_REGISTRY_TIMEOUT_S")],
+)
+def test_the_variable_is_named_as_the_environment_names_it(monkeypatch, settings, name):
+    monkeypatch.setenv(name, "s3cret")
+    with pytest.raises(ValidationError) as raised:
+        settings()
+    assert faults(raised.value).startswith(f"{name}: ")
+    assert "s3cret" not in faults(raised.value)
+
+
+@pytest.mark.parametrize("held", [None, "", "\n"])
+def test_a_password_file_that_is_missing_or_empty_is_a_fault_of_settings(monkeypatch, tmp_path, held):
+    secret = tmp_path / "password"
+    if held is not None:
+        secret.write_text(held)
+    for name, value in {
+        "SECURITY_PROTOCOL": "SASL_SSL",
+        "SASL_USERNAME": "alpr",
+        "SASL_PASSWORD_FILE": str(secret),
+    }.items():
+        monkeypatch.setenv(f"KAFKA_{name}", value)
+    with pytest.raises(ValidationError) as raised:
+        KafkaSettings()
+    assert "KAFKA_SASL_PASSWORD_FILE" in faults(raised.value)

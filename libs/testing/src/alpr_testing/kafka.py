@@ -97,7 +97,18 @@ class Broker(OneServer):
         users = [f"SCRAM-SHA-512=[name={name},password={password}]" for name, password in USERS.items()]
         scram = [part for user in users for part in ("--add-scram", user)]
         config = str(self.folder / "server.properties")
-        tool = [*_JVM, *self._classes, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", config, *scram]
+        tool = [
+            *_JVM,
+            *self._classes,
+            "kafka.tools.StorageTool",
+            "format",
+            "--ignore-formatted",
+            "-t",
+            cluster,
+            "-c",
+            config,
+            *scram,
+        ]
         done = subprocess.run([str(java(17)), *tool], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"Kafka's storage cannot be formatted: {done.stdout}{done.stderr}")
