@@ -92,23 +92,14 @@ class Broker(OneServer):
         """Make its certificates, and its data folder with the users in it; done once."""
         make_certificates(self.folder)
         self._tell()
+        if (self.folder / "data/meta.properties").exists():
+            return
         # An identifier that begins with a dash would be taken for an option.
         cluster = "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:21]
         users = [f"SCRAM-SHA-512=[name={name},password={password}]" for name, password in USERS.items()]
         scram = [part for user in users for part in ("--add-scram", user)]
         config = str(self.folder / "server.properties")
-        tool = [
-            *_JVM,
-            *self._classes,
-            "kafka.tools.StorageTool",
-            "format",
-            "--ignore-formatted",
-            "-t",
-            cluster,
-            "-c",
-            config,
-            *scram,
-        ]
+        tool = [*_JVM, *self._classes, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", config, *scram]
         done = subprocess.run([str(java(17)), *tool], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"Kafka's storage cannot be formatted: {done.stdout}{done.stderr}")
