@@ -49,7 +49,7 @@ def strike(folder: Path, given: argparse.Namespace) -> int:
     """Until there were faults and events enough, or no time is left; then the proof."""
     book = folder / "faults.json"
     done: Counter[str] = Counter(json.loads(book.read_text()) if book.exists() else {})
-    rate = given.events / (given.minutes * 60 * 0.7)
+    rate = given.events / (given.minutes * 60 * 0.5)
     with World(folder, given.seed + done.total(), rate, done) as world:
         began = time.monotonic()
         until = began + given.minutes * 60
@@ -69,8 +69,8 @@ def strike(folder: Path, given: argparse.Namespace) -> int:
 
 
 def pause_s(given: argparse.Namespace) -> float:
-    """Between two faults of the scheduler; failpoints bring as many again."""
-    return 0.7 * given.minutes * 60 / given.faults * 2
+    """Between two faults of the scheduler; failpoints bring nearly as many again, and a kill of a server takes its time."""
+    return 0.4 * given.minutes * 60 / given.faults * 2
 
 
 def enough(world: World, given: argparse.Namespace, began: float) -> bool:

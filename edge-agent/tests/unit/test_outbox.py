@@ -1,6 +1,8 @@
 """The outbox keeps what was put, numbers it without gaps, and says what it dropped."""
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -174,6 +176,17 @@ def test_a_full_disk_is_an_error_that_stores_nothing_and_passes(outbox, path):
     outbox._db.execute("PRAGMA max_page_count = 1000000")
     outbox.put([plate(200)])
     assert [e.seq for e in sent(path)] == [1, 2]
+
+
+def test_a_box_that_another_process_holds_says_so_and_takes_the_same_call_later(outbox, path):
+    outbox._db.execute("PRAGMA busy_timeout = 1")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OutboxUnavailable, match="another process of this node holds it"):
+            outbox.put([plate(1)])
+        other.execute("ROLLBACK")
+    outbox.put([plate(1)])
+    assert [e.seq for e in sent(path)] == [1]
 
 
 def test_a_damaged_box_is_moved_aside_and_work_goes_on(path):

@@ -18,7 +18,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from alpr_edge_agent.errors import OutboxUnavailable
-from alpr_edge_agent.outbox.schema import connect, now_ms
+from alpr_edge_agent.outbox.schema import connect, now_ms, unavailable
 from alpr_edge_agent.outbox.writer_schema import TOPICS, our_schema
 from alpr_kafka.failpoints import reach
 from alpr_schemas import codec, topics
@@ -136,7 +136,7 @@ class Outbox:
         except sqlite3.Error as e:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise OutboxUnavailable(f"outbox: {e}; free some disk space, or check the disk") from e
+            raise unavailable(e) from e
 
     def _insert(self, entry: _Entry) -> None:
         for event in entry.events:

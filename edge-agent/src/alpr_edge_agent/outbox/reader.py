@@ -11,7 +11,7 @@ from typing import Any
 
 from alpr_edge_agent.errors import OutboxUnavailable
 from alpr_edge_agent.outbox import SpooledImage
-from alpr_edge_agent.outbox.schema import connect
+from alpr_edge_agent.outbox.schema import connect, unavailable
 from alpr_edge_agent.outbox.writer_schema import WriterSchema, first_schema
 
 
@@ -131,7 +131,7 @@ class OutboxReader:
         try:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as e:
-            raise OutboxUnavailable(f"outbox: {e}") from e
+            raise unavailable(e) from e
 
     def _delete(self, sql: str, values: list[tuple[object, ...]], counted_as: str | None = None) -> None:
         try:
@@ -143,7 +143,7 @@ class OutboxReader:
         except sqlite3.Error as e:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise OutboxUnavailable(f"outbox: {e}; free some disk space") from e
+            raise unavailable(e) from e
 
 
 def look(path: Path) -> Backlog | None:
@@ -163,5 +163,5 @@ def _asked(connection: sqlite3.Connection) -> Backlog:
         first = connection.execute("SELECT created_ms FROM outbox ORDER BY id LIMIT 1").fetchone()
         lost = dict(connection.execute("SELECT kind, count FROM lost_images").fetchall())
     except sqlite3.Error as e:
-        raise OutboxUnavailable(f"outbox: {e}") from e
+        raise unavailable(e) from e
     return Backlog(events, images, size, first[0] if first else None, sent, dropped, lost)

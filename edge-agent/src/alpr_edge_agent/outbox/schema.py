@@ -42,7 +42,15 @@ def connect(path: Path) -> sqlite3.Connection:
             _move_aside(path)
             return _open(path)
     except (sqlite3.Error, OSError) as e:
-        raise OutboxUnavailable(f"outbox {path}: {e}; make the folder writable, or free some disk space") from e
+        raise unavailable(e, str(path)) from e
+
+
+def unavailable(error: sqlite3.Error | OSError, path: str = "") -> OutboxUnavailable:
+    """What SQLite or the system said, and what to do about it."""
+    named = f"outbox {path}".rstrip()
+    if getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return OutboxUnavailable(f"{named}: {error}; another process of this node holds it, it is tried again")
+    return OutboxUnavailable(f"{named}: {error}; make the folder writable, or free some disk space")
 
 
 def _open(path: Path) -> sqlite3.Connection:

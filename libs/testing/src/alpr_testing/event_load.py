@@ -152,7 +152,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = _arguments(argv)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    box = Outbox.open(given.outbox, agent_id=given.agent, max_bytes=given.max_bytes)
+    while (box := _opened(given)) is None:
+        if stop.wait(0.2):
+            return
     street = Street(given.agent, box.boot_id, given.seed, given.clock)
     due = time.monotonic()
     while not stop.is_set():
@@ -167,6 +169,14 @@ def main(argv: Sequence[str] | None = None) -> None:
             break
         stop.wait(max(0.0, due - time.monotonic()))
     box.close()
+
+
+def _opened(given: argparse.Namespace) -> Outbox | None:
+    """The outbox, or None where it cannot be had now: its sender was stopped amid a transaction, for one."""
+    try:
+        return Outbox.open(given.outbox, agent_id=given.agent, max_bytes=given.max_bytes)
+    except OutboxUnavailable:
+        return None
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
