@@ -10,6 +10,7 @@ import ctypes
 import importlib
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -52,6 +53,7 @@ class Zygote:
         self._names: dict[int, str] = {}
         self._pids: dict[str, int] = {}
         self._answer: int | None = None
+        self._ends: queue.SimpleQueue[tuple[Forked, int] | None] = queue.SimpleQueue()
         self._told = threading.Condition()
         self._asking = threading.Lock()
 
@@ -61,7 +63,9 @@ class Zygote:
         with (self._folder / "zygote.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self._reader = threading.Thread(target=self._read, name="zygote", daemon=True)
+        self._teller = threading.Thread(target=self._tell_ends, name="zygote-ends", daemon=True)
         self._reader.start()
+        self._teller.start()
         return self
 
     def __exit__(
@@ -70,6 +74,7 @@ class Zygote:
         self._process.kill()
         self._process.wait(30)
         self._reader.join(30)
+        self._teller.join(30)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -135,7 +140,13 @@ class Zygote:
                 forked = Forked(self._names.pop(told["ended"]), told["ended"])
                 self._pids.pop(forked.name, None)
                 self._told.notify_all()
-            self._on_end(forked, told["status"])
+            self._ends.put((forked, told["status"]))
+        self._ends.put(None)
+
+    def _tell_ends(self) -> None:
+        """In a thread of its own: who hears of an end may be waiting for a start, whose answer the reader brings."""
+        while (end := self._ends.get()) is not None:
+            self._on_end(*end)
 
 
 def main() -> None:

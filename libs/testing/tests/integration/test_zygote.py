@@ -42,3 +42,16 @@ def test_what_fails_in_a_child_stands_in_its_log(tmp_path):
         zygote.start("wrong", "no_such_module:main")
         assert zygote.ended("wrong", 10)
     assert "no_such_module" in (tmp_path / "wrong.log").read_text()
+
+
+def test_who_hears_of_an_end_may_start_the_next_at_once(tmp_path):
+    started = threading.Event()
+
+    def on_end(forked, _):
+        if forked.name == "first":
+            zygote.start("second", "time:sleep_forever")
+            started.set()
+
+    with Zygote([], tmp_path, on_end) as zygote:
+        zygote.start("first", "no_such_module:main")
+        assert started.wait(10)
