@@ -98,9 +98,10 @@ def near_plates(pattern: PlatePattern, filters: Filters, limit: int, offset: int
     where, values = _where(filters)
     values |= {"limit": limit, "offset": offset}
     if pattern.wild:
-        values |= {"like": pattern.like}
-        return _found(SQL("1.0"), where, SQL("plate_normalized_text LIKE %(like)s")), values
-    values |= {"exact": pattern.like, "part": f"%{pattern.like}%", "folded": f"%{pattern.folded}%", "similar": _SIMILAR}
+        values |= {"like": pattern.like, "like_folded": pattern.folded}
+        return _found(SQL("1.0"), where, _LIKE), values
+    values |= {"exact": pattern.like, "part": f"%{pattern.like}%", "folded": f"%{pattern.folded}%"}
+    values |= {"alike": pattern.folded, "similar": _SIMILAR}
     return _found(_SCORE, where, _NEAR), values
 
 
@@ -122,10 +123,11 @@ _WORDS = SQL(
     "(camera_id ILIKE %(words)s OR site_id ILIKE %(words)s OR vehicle_type ILIKE %(words)s"
     " OR vehicle_color ILIKE %(words)s)"
 )
-_NEAR = SQL(
-    "(plate_normalized_text LIKE %(part)s OR plate_folded LIKE %(folded)s OR (plate_normalized_text %% %(exact)s"
-    " AND similarity(plate_normalized_text, %(exact)s) >= %(similar)s))"
+_NEAR = SQL(  # what holds the text holds it folded: the one trigram index is on folded plates
+    "(plate_folded LIKE %(folded)s"
+    " OR (plate_folded %% %(alike)s AND similarity(plate_folded, %(alike)s) >= %(similar)s))"
 )
+_LIKE = SQL("plate_normalized_text LIKE %(like)s AND plate_folded LIKE %(like_folded)s")
 _SCORE = SQL(
     "round((CASE WHEN plate_normalized_text = %(exact)s THEN 4 WHEN plate_normalized_text LIKE %(part)s THEN 3"
     " WHEN plate_folded LIKE %(folded)s THEN 2 ELSE 1 END + similarity(plate_normalized_text, %(exact)s))::numeric, 3)"
@@ -171,6 +173,7 @@ def _where(filters: Filters) -> tuple[Composable, dict[str, Any]]:
     if filters.plate is not None:
         conditions.append(_plate_condition(filters.lookalikes, wild=filters.plate.wild))
         values["plate"] = filters.plate.folded if filters.lookalikes else filters.plate.like
+        values["plate_folded"] = filters.plate.folded
     for value, name, condition in _simple(filters):
         if value is not None:
             conditions.append(condition)
@@ -196,7 +199,7 @@ def _plate_condition(lookalikes: bool, *, wild: bool) -> SQL:  # noqa: FBT001 - 
         case True, False:
             return SQL("plate_folded = %(plate)s")
         case False, True:
-            return SQL("plate_normalized_text LIKE %(plate)s")
+            return SQL("plate_normalized_text LIKE %(plate)s AND plate_folded LIKE %(plate_folded)s")
         case _:
             return SQL("plate_normalized_text = %(plate)s")
 
