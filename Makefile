@@ -78,10 +78,13 @@ chaos-operator: .venv/.ready-dev servers ## seeded faults upon operator, nodes a
 	$(BIN)/python tests/chaos/operator_faults.py --minutes $(or $(MINUTES),20) --seed $(or $(SEED),7)
 
 .PHONY: test-eventpath
-test-eventpath: .venv/.ready-dev servers ## every test of the event path on its real servers, the long ones too; about 15 minutes
+test-eventpath: .venv/.ready-dev servers ## every test of the event path on its real servers, the long ones too; about 20 minutes
 	$(BIN)/pytest -q libs/kafka libs/telemetry libs/images schemas services/storage-consumer services/search-indexer \
-		services/dlq-consumer services/metrics-consumer edge-agent/tests/unit \
-		edge-agent/tests/integration/test_kafka_delivery.py tests/e2e/test_event_path.py
+		services/dlq-consumer services/metrics-consumer services/query-api edge-agent/tests/unit \
+		$(wildcard edge-agent/tests/integration/test_failure_matrix*.py) edge-agent/tests/integration/test_kafka_delivery.py \
+		$(patsubst %,libs/testing/tests/integration/test_%.py,event_load kafka object_store opensearch own_postgres registry \
+			timescale zygote) \
+		$(filter-out %/test_operator_and_agent.py,$(wildcard tests/e2e/test_*.py))
 
 .PHONY: bench-eventpath
 bench-eventpath: .venv/.ready-dev servers ## the event path beside its ceilings: raw COPY, raw _bulk, fdatasync; about 6 minutes
