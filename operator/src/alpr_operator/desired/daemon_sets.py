@@ -17,6 +17,7 @@ from alpr_operator.store.objects import CLASS_LABEL, PREFIX, SITE_LABEL
 
 WORKLOAD = PREFIX + "workload"
 DATA: Final = "/var/lib/alpr"
+SINKS: Final = "/etc/ovr-alpr/sinks"
 _USER: Final = 10001
 _VIDEO_GROUP: Final = 44  # Jetson's GPU devices belong to it
 _ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -29,7 +30,7 @@ _TIGHT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """What all nodes of a site share."""
+    """What all nodes of a site share. `sinks` names a ConfigMap of the agent's variables, and a Secret of its files."""
 
     selector: Mapping[str, str]
     host_path: str
@@ -105,13 +106,15 @@ def _agent(told: EdgeClass, nodes: Nodes) -> dict[str, Any]:
         {"name": "account", "mountPath": _ACCOUNT, "readOnly": True},
     ]
     if nodes.sinks:
-        mounts.append({"name": "sinks", "mountPath": "/etc/ovr-alpr", "readOnly": True})
+        mounts.append({"name": "sinks", "mountPath": SINKS, "readOnly": True})
+    told_by = [{"configMapRef": {"name": nodes.sinks, "optional": True}}] if nodes.sinks else []
     return {
         "name": "agent",
         "image": told.agent_image,
         "args": ["agent"],
         "restartPolicy": "Always",
         "env": _environment(),
+        **({"envFrom": told_by} if told_by else {}),
         "securityContext": _TIGHT,
         "resources": dict(told.agent_resources),
         "volumeMounts": mounts,
@@ -156,5 +159,5 @@ def _volumes(owner: Owner, nodes: Nodes) -> list[dict[str, Any]]:
         {"name": "account", "projected": {"sources": [token, certificate, {"downwardAPI": {"items": [name]}}]}},
     ]
     if nodes.sinks:
-        volumes.append({"name": "sinks", "configMap": {"name": nodes.sinks, "optional": True}})
+        volumes.append({"name": "sinks", "secret": {"secretName": nodes.sinks, "optional": True}})
     return volumes

@@ -285,10 +285,11 @@ class Edge(Model):
 
 
 class SinksRef(Model):
-    """Names a ConfigMap of the same namespace whose `config.yaml` tells agents where events and images go.
+    """Says where agents send events and images.
 
     Attributes:
-        name: the ConfigMap's name.
+        name: of a ConfigMap of this namespace whose keys are variables of the agent (KAFKA_BOOTSTRAP_SERVERS,
+            ALPR_AGENT_IMAGES_URL, ...), and of a Secret whose keys are files below /etc/ovr-alpr/sinks.
     """
 
     name: Name
@@ -307,7 +308,7 @@ class SiteSpec(Model):
         rollout: how changes reach its nodes.
         assignment: how cameras find its nodes.
         edge: what holds for every node.
-        sinks_ref: the ConfigMap that says where events and images go.
+        sinks_ref: the ConfigMap and the Secret that say where events and images go.
     """
 
     site_id: Name
