@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, NonNegativeFloat, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from alpr_images.addresses import bare_address
 from alpr_schemas.resources import Name
 from alpr_schemas.resources.meta import NodeName, Share
 
@@ -58,13 +58,4 @@ class NodeSettings(BaseSettings):
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     metrics_host: str = "127.0.0.1"
 
-    @field_validator("images_url", "images_endpoint")
-    @classmethod
-    def _bare(cls, url: str | None) -> str | None:
-        """An address is logged and shown; a password in it would be, too."""
-        parts = urlsplit(url or "")
-        if "@" in parts.netloc or parts.query:
-            raise ValueError("holds a user, a password or a query; put credentials into images_credentials_file")
-        if url is not None and parts.scheme not in {"s3", "file", "http", "https"}:
-            raise ValueError("begins with no s3:// or file:// (images_url), or https:// (images_endpoint)")
-        return url
+    _bare = field_validator("images_url", "images_endpoint")(bare_address)

@@ -68,16 +68,14 @@ def _events(settings: NodeSettings, folder: EdgeFolder, held: ExitStack) -> Work
 
 def _images(settings: NodeSettings, url: str, folder: EdgeFolder) -> Work:
     from alpr_edge_agent.publish.objects import StoreSink
-    from alpr_images.store import open_bucket, open_image_store
+    from alpr_images.settings import ImagesSettings
 
-    if url.startswith("s3://"):
-        store = open_bucket(
-            url,
-            endpoint=settings.images_endpoint,
-            region=settings.images_region,
-            credentials_file=settings.images_credentials_file,
-        )
-    else:
-        store = open_image_store(url)
+    place = ImagesSettings(
+        url=url,
+        endpoint=settings.images_endpoint,
+        region=settings.images_region,
+        credentials_file=settings.images_credentials_file,
+    )
+    store = place.open()
     cap = Bandwidth(settings.images_bytes_per_s) if settings.images_bytes_per_s else None
     return lambda stop: deliver_images(OutboxReader(folder.outbox), StoreSink(store), stop, cap)

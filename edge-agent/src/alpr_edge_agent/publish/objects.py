@@ -5,8 +5,8 @@ from __future__ import annotations
 import structlog
 
 from alpr_edge_agent.errors import DeliveryUnavailable
-from alpr_images import ImageStore
 from alpr_images.errors import Unavailable
+from alpr_images.store import ImageStore
 
 log = structlog.get_logger(__name__)
 

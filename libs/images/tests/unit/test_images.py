@@ -5,10 +5,13 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from alpr_images import image_key, open_image_store
+from alpr_images import image_key
 from alpr_images.errors import BadKey, Unavailable
 from alpr_images.keys import check_key
+from alpr_images.settings import ImagesSettings
+from alpr_images.store import open_image_store
 
 ID = str(UUID(int=7))
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -101,3 +104,24 @@ def test_the_pictures_of_a_day_are_listed_and_nothing_else(store, folder):
 def test_what_begins_no_key_lists_nothing(store, prefix):
     with pytest.raises(BadKey):
         next(store.keys(prefix))
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({"url": "s3://user:hidden@bucket"}, "url.*\n.*credentials file"),
+        ({"url": "ftp://x"}, "url.*\n.*s3:// or file://"),
+        ({"url": "s3://b", "endpoint": "store:9000"}, "endpoint.*\n.*https://"),
+    ],
+)
+def test_an_address_with_a_password_or_of_another_kind_is_refused_by_its_name(told, complaint):
+    with pytest.raises(ValidationError, match=complaint) as e:
+        ImagesSettings(**told)
+    assert "hidden" not in str(e.value)
+
+
+def test_settings_open_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALPR_IMAGES_URL", f"file://{tmp_path}/pictures")
+    store = ImagesSettings().open()
+    store.put_if_absent(KEY, b"x")
+    assert store.get(KEY) == b"x"

@@ -1,16 +1,19 @@
-"""`python -m alpr_query_api`: settings from the environment, one process, until SIGTERM."""
+"""`alpr-query-api`: serves until SIGTERM; `keys` makes and withdraws keys. Settings come from the environment."""
 
 from __future__ import annotations
 
 import socket
 import sys
 
+import click
 import structlog
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from alpr_images.settings import ImagesSettings
 from alpr_query_api.app import create_app
+from alpr_query_api.commands import keys
 from alpr_query_api.database import Database
 from alpr_query_api.errors import NoKey, Unavailable
 from alpr_query_api.feed import Feed
@@ -60,7 +63,23 @@ def check_key(settings: ApiSettings, app: FastAPI) -> None:
             )
 
 
-def main() -> int:
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def program(context: click.Context) -> None:
+    """Serve the Query API; without a command until SIGTERM. All settings are environment variables (README)."""
+    if context.invoked_subcommand is None:
+        sys.exit(run())
+
+
+program.add_command(keys)
+
+
+def main() -> None:
+    """The entry point; ends the process."""
+    program(prog_name="alpr-query-api")
+
+
+def run() -> int:
     """Run the API; the exit status is 2 where a person must change something, 1 in an outage."""
     configure("query-api")
     try:
@@ -68,8 +87,9 @@ def main() -> int:
         app = create_app(settings)
         check_key(settings, app)
     except ValidationError as e:
+        prefix = "ALPR_IMAGES_" if e.title == ImagesSettings.__name__ else "ALPR_API_"
         for error in e.errors(include_input=False):
-            log.error("setting_wrong", setting=f"ALPR_API_{'_'.join(map(str, error['loc'])).upper()}", fix=error["msg"])  # noqa: TRY400 - for a person
+            log.error("setting_wrong", setting=f"{prefix}{'_'.join(map(str, error['loc'])).upper()}", fix=error["msg"])  # noqa: TRY400 - for a person
         return 2
     except NoKey as e:
         log.error("no_key", fix=str(e))  # noqa: TRY400 - for a person
@@ -83,4 +103,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from alpr_images import ImageStore, open_image_store
+from alpr_images.settings import ImagesSettings
+from alpr_images.store import ImageStore
 from alpr_query_api import problems
 from alpr_query_api.access import Gate
 from alpr_query_api.database import Database
@@ -33,7 +34,7 @@ def create_app(
     database = Database(dsn, settings.statement_timeout_s)
     parts = Parts(
         database=database,
-        images=images or open_image_store(settings.images_url),
+        images=images or _image_store(settings),
         health=health or FileHealth(settings.pipeline_status_path, settings.report_path),
         feed=Feed(dsn, database),
         keys=KeyRing(dsn, database, timedelta(hours=settings.session_hours)),
@@ -51,6 +52,11 @@ def create_app(
     app.add_middleware(Gate, settings=settings, keys=parts.keys)
     app.add_middleware(Measured, metrics=parts.metrics)
     return app
+
+
+def _image_store(settings: ApiSettings) -> ImageStore:
+    told = ImagesSettings(url=settings.images_url) if settings.images_url else ImagesSettings()
+    return told.open(answer_within_s=settings.statement_timeout_s)
 
 
 @asynccontextmanager

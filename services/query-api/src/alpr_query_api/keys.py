@@ -7,6 +7,7 @@ look-up secrets).
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from alpr_query_api.errors import Unavailable
 
 PREFIX = "alpr_"
 REMEMBERED_S = 5.0
+_LONG_ENOUGH = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43,200}}")
 REMEMBERED_MOST = 1000
 
 
@@ -31,6 +33,18 @@ def create_key(dsn: str, name: str) -> str:
     with psycopg.connect(dsn) as connection:
         connection.execute("INSERT INTO api_keys (name, hash) VALUES (%s, %s)", (name, _hash(key)))
     return key
+
+
+def put_key(dsn: str, name: str, key: str) -> bool:
+    """Have `key`, which somebody else made, open the API under `name`; whether it did not before.
+
+    A key that was withdrawn stays so. Raises ValueError for one that could be guessed.
+    """
+    if not _LONG_ENOUGH.fullmatch(key):
+        raise ValueError(f"is no key; write {PREFIX} and 43 or more letters, digits, - and _ that nobody can guess")
+    with psycopg.connect(dsn) as connection:
+        statement = "INSERT INTO api_keys (name, hash) VALUES (%s, %s) ON CONFLICT (hash) DO NOTHING"
+        return connection.execute(statement, (name, _hash(key))).rowcount == 1
 
 
 def list_keys(dsn: str) -> list[dict[str, Any]]:

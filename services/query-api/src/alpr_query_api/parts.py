@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from alpr_images import ImageStore
+from alpr_images.store import ImageStore
 from alpr_query_api.database import Database
 from alpr_query_api.feed import Feed
 from alpr_query_api.health import HealthSource

@@ -13,6 +13,7 @@ class ApiSettings(BaseSettings):
     """The API's settings; from the environment, as ALPR_API_HOST and so on.
 
     Attributes:
+        images_url: where pictures are; left out, ALPR_IMAGES_URL, with ALPR_IMAGES_ENDPOINT and so on.
         host: where it listens; beyond this machine it starts only where the store holds a key.
         report_path: the agent's EdgeReport, for the cameras' health.
         pipeline_status_path: what the pipeline of this machine says of itself, fresher and with figures.
@@ -26,7 +27,7 @@ class ApiSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     database_url: SecretStr
-    images_url: str
+    images_url: str | None = None
     report_path: Path | None = None
     pipeline_status_path: Path | None = None
     require_key: bool = False

@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from alpr_images import open_image_store
+from alpr_images.store import open_image_store
 from alpr_testing.api import running_api
 from alpr_testing.postgres import fresh_database
 from alpr_testing.readings import START, picture, reading, store_all

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alpr_images import open_image_store
+from alpr_images.store import open_image_store
 from alpr_query_api.keys import create_key, revoke_key
 from alpr_testing.api import running_api
 from alpr_testing.readings import picture, reading, store_all

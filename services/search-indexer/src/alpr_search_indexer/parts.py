@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from alpr_images import open_image_store
+from alpr_images.settings import ImagesSettings
 from alpr_search_indexer.catalogue import Catalogue, Shape
 from alpr_search_indexer.database import Database
 from alpr_search_indexer.findings import Findings
@@ -44,7 +44,7 @@ def picture_audit(database: Database, bounds: ReconcileSettings) -> tuple[Pictur
     if bounds.images_url is None:
         return None
     findings = Findings(DatabaseSettings().dsn())
-    store = open_image_store(bounds.images_url.get_secret_value())
+    store = ImagesSettings(url=bounds.images_url.get_secret_value()).open()
     audit = PictureAudit(
         database, findings, store, limit=bounds.pictures, window=bounds.window, grace=bounds.picture_grace
     )

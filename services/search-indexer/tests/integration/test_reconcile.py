@@ -6,7 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from alpr_images import image_key, open_image_store
+from alpr_images import image_key
+from alpr_images.store import open_image_store
 from alpr_search_indexer.database import Cell, Database
 from alpr_search_indexer.documents import line, of_event
 from alpr_search_indexer.findings import Findings

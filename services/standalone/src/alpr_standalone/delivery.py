@@ -16,7 +16,7 @@ from alpr_edge_agent.errors import DeliveryUnavailable
 from alpr_edge_agent.folder import EdgeFolder
 from alpr_edge_agent.outbox.reader import OutboxRow
 from alpr_edge_agent.publish.objects import StoreSink
-from alpr_images import open_image_store
+from alpr_images.store import open_image_store
 from alpr_kafka.errors import Unavailable
 from alpr_kafka.records import Record
 from alpr_storage_consumer.handler import DirectHandler
