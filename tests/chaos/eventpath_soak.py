@@ -67,9 +67,9 @@ def main() -> int:
 
 def soak(folder: Path, minutes: float, rate: float) -> int:
     """The whole run."""
-    with World(folder, 1, rate, Counter()) as world:
+    with World(folder, 1, Counter()) as world:
         world.supervisor.disarm()
-        world.start()
+        world.start(rate)
         sights = watch(world, minutes * 60)
         (folder / "sights.json").write_text(
             json.dumps({name: [asdict(one) for one in seen] for name, seen in sights.items()})

@@ -26,7 +26,7 @@ from alpr_kafka.topics import apply
 from alpr_schemas import codec, topics
 from alpr_standalone.database import EmbeddedPostgres
 from alpr_storage_consumer.migrate import migrate
-from alpr_testing.event_load import put_witness, witnessed
+from alpr_testing.event_load import put_witness, witnesses
 from alpr_testing.fault_proxy import FaultProxy
 from alpr_testing.kafka import Broker, running_broker
 from alpr_testing.opensearch import running_opensearch
@@ -48,16 +48,12 @@ _DRAINED_WITHIN_S, _STALLED_AFTER_S = 600, 180
 
 
 class World:
-    """Everything, running; a context manager. `folder` holds all state, and a run may go on in it.
+    """Everything, running; a context manager. `folder` holds all state, and a run may go on in it."""
 
-    Args:
-        rate: events a second, all agents together.
-    """
-
-    def __init__(self, folder: Path, seed: int, rate: float, done: Counter[str]) -> None:
+    def __init__(self, folder: Path, seed: int, done: Counter[str]) -> None:
         self.folder = folder
         self.chance = random.Random(seed)
-        self.rate = rate
+        self._rate = 0.0
         self.faults = Faults(self._kinds(), self.chance, done)
         self.outboxes = {f"n-{number}": folder / f"agents/n-{number}/outbox.db" for number in range(AGENTS)}
         self._members = 0
@@ -90,8 +86,9 @@ class World:
             path.parent.mkdir(parents=True, exist_ok=True)
             put_witness(path)
 
-    def start(self) -> None:
-        """Start load, senders and services."""
+    def start(self, rate: float) -> None:
+        """Start load of `rate` events a second, all agents together, and senders and services."""
+        self._rate = rate
         for name in self.outboxes:
             self.supervisor.keep(self._load(name))
             self.supervisor.keep(self._sender(name))
@@ -106,7 +103,7 @@ class World:
         self.supervisor.ended(forked, status)
 
     def _load(self, name: str, *, clock_s: float = 0.0, max_bytes: int = 1 << 30) -> Role:
-        arguments = (str(self.outboxes[name]), name, "--rate", str(self.rate / AGENTS))
+        arguments = (str(self.outboxes[name]), name, "--rate", str(self._rate / AGENTS))
         told = ("--seed", str(self.chance.randrange(1 << 30)), "--clock", str(clock_s), "--max-bytes", str(max_bytes))
         return Role(f"load-{name}", "alpr_testing.event_load:main", (*arguments, *told))
 
@@ -247,7 +244,7 @@ class World:
 
     def committed(self) -> int:
         """Events that the outboxes took so far."""
-        return sum(1 for path in self.outboxes.values() for _ in witnessed(path))
+        return sum(map(witnesses, self.outboxes.values()))
 
     def rest(self, say: Callable[[str], None]) -> None:
         """Mend everything, stop the load, and wait until nothing is on its way."""
