@@ -1,7 +1,9 @@
 # noqa: INP001 - a script beside what it writes
-"""Make both charts' values.schema.json from the models: the operator's Settings, and the resources AlprSite and Camera.
+"""Make the charts' values.schema.json.
 
-Run it after a change of one of them; `tests/deploy` fails until then. What values hold beside them stands here.
+Those of the operator and of sites come from the models: the operator's Settings, and the resources AlprSite and Camera.
+The others from their own values.yaml, whose values say the types, and from value_rules.yaml. Run it after a change of
+one; `tests/deploy` fails until then.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from pydantic import BaseModel
 
 from alpr_operator.settings import Settings
@@ -104,6 +107,38 @@ def site_schema() -> Schema:
     return _chart("alpr-site", properties, definitions)
 
 
+def values_schema(chart: str) -> Schema:
+    """The schema of a chart whose values.yaml holds a value of every type that it takes."""
+    told = yaml.safe_load((HERE / "value_rules.yaml").read_text())
+    values = yaml.safe_load((HERE / chart / "values.yaml").read_text())
+    properties = {name: _of_value(value, name, told["rules"]) for name, value in values.items()}
+    for needed in yaml.safe_load((HERE / chart / "Chart.yaml").read_text()).get("dependencies", ()):
+        properties[needed["name"]] = _closed(**{"global": _OBJECT})
+    conditions = told["conditions"].get(chart)
+    return {**_chart(chart, properties, {}), **({"allOf": conditions} if conditions else {})}
+
+
+def _of_value(value: Any, path: str, rules: Schema) -> Schema:
+    """As the rule of `path` says, else as `value` is; a map that holds something takes no other names than those."""
+    words = path.split(".")
+    for start in range(len(words)):
+        if (rule := rules.get(".".join(words[start:]))) is not None:
+            return dict(rule)
+    match value:
+        case bool():
+            return _BOOLEAN
+        case int():
+            return _whole(0, 2**31 - 1)
+        case str():
+            return {"type": "string"}
+        case dict() if not value:
+            return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+        case dict():
+            return _closed(**{name: _of_value(below, f"{path}.{name}", rules) for name, below in value.items()})
+        case _:
+            raise TypeError(f"{path}: say in value_rules.yaml what it takes")
+
+
 def _chart(title: str, properties: Schema, definitions: Schema) -> Schema:
     # `global` is there in every chart that is part of another.
     told = _closed(**properties, **{"global": _OBJECT})
@@ -154,6 +189,7 @@ def _whole(least: int, most: int) -> Schema:
 def rendered() -> dict[Path, str]:
     """What each file shall hold."""
     schemas = {"alpr-operator": operator_schema(), "alpr-site": site_schema()}
+    schemas |= {chart: values_schema(chart) for chart in ("alpr-crds", "alpr-services")}
     return {HERE / chart / "values.schema.json": json.dumps(told, indent=2) + "\n" for chart, told in schemas.items()}
 
 

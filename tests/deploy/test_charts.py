@@ -167,30 +167,40 @@ def test_release_name_that_names_no_site(helm: Callable[..., subprocess.Complete
 # --- sources and copies
 
 
-def test_values_schemas_are_those_of_the_models() -> None:
-    spec = importlib.util.spec_from_file_location("write_schemas", REPOSITORY / "helm" / "write_schemas.py")
+@pytest.mark.parametrize("script", ["write_schemas", "write_readmes"])
+def test_what_is_made_from_values_is_up_to_date(script: str) -> None:
+    spec = importlib.util.spec_from_file_location(script, REPOSITORY / "helm" / f"{script}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for path, text in module.rendered().items():
-        assert path.read_text() == text, "run helm/write_schemas.py"
+        assert path.read_text() == text, f"run helm/{script}.py"
 
 
+def held(folder: Path, pattern: str = "*.yaml") -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob(pattern) if path.is_file()}
+
+
+@pytest.mark.parametrize("chart", ["alpr-operator", "alpr-crds"])
 @pytest.mark.parametrize(("source", "copies"), [("crds", "files/crds"), ("crds/policies", "files/policies")])
-def test_copies_in_the_chart_are_the_sources(source: str, copies: str) -> None:
-    def held(folder: Path) -> dict[str, str]:
-        return {path.name: path.read_text() for path in folder.glob("*.yaml")}
-
-    ours = held(REPOSITORY / source)
+def test_copies_in_the_chart_are_the_sources(chart: str, source: str, copies: str) -> None:
+    ours = {path.name: path.read_text() for path in (REPOSITORY / source).glob("*.yaml")}
     assert ours, f"{source} holds nothing"
-    assert held(REPOSITORY / "helm" / "alpr-operator" / copies) == ours, "run helm/copy-crds"
+    assert held(REPOSITORY / "helm" / chart / copies) == ours, "run helm/copy-crds"
 
 
-def test_crds_stay_on_uninstall_and_are_otherwise_the_sources(render: Render) -> None:
-    made = {
-        each["metadata"]["name"]: each for each in render("alpr-operator") if each["kind"] == "CustomResourceDefinition"
-    }
+def test_charts_hold_the_library_as_it_is() -> None:
+    library = held(REPOSITORY / "helm" / "alpr-lib", "*")
+    users = [path.parents[1] for path in (REPOSITORY / "helm").glob("*/charts/alpr-lib")]
+    assert {user.name for user in users} >= {"alpr-services"}
+    for user in users:
+        assert held(user / "charts" / "alpr-lib", "*") == library, "run helm/copy-crds"
+
+
+@pytest.mark.parametrize("chart", ["alpr-operator", "alpr-crds"])
+def test_crds_stay_on_uninstall_and_are_otherwise_the_sources(render: Render, chart: str) -> None:
+    made = {each["metadata"]["name"]: each for each in render(chart) if each["kind"] == "CustomResourceDefinition"}
     sources = [yaml.safe_load(path.read_text()) for path in (REPOSITORY / "crds").glob("*.yaml")]
     assert set(made) == {source["metadata"]["name"] for source in sources}
     for source in sources:

@@ -82,12 +82,19 @@ def _database(data: Path) -> Iterator[str]:
 
 @click.command()
 @click.option("--engine", type=click.Choice(["postgres", "timescale"]), help="At the first migration; else detected.")
-def migrate(engine: str | None) -> None:
+@click.option(
+    "--reader", metavar="ROLE", help="Give ROLE what the Query API and the search indexer need of the tables."
+)
+def migrate(engine: str | None, reader: str | None) -> None:
     """Bring the database's tables up to date."""
     from alpr_storage_consumer import migrate as migrations
+    from alpr_storage_consumer.grants import grant_reader
 
     with said():
-        applied = migrations.migrate(DatabaseSettings().dsn(), engine)  # type: ignore[arg-type] # click has checked it
+        dsn = DatabaseSettings().dsn()
+        applied = migrations.migrate(dsn, engine)  # type: ignore[arg-type] # click has checked it
+        if reader:
+            grant_reader(dsn, reader)
     click.echo("\n".join(applied) or "nothing to do")
 
 

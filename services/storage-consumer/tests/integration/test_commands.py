@@ -1,7 +1,9 @@
 """`alpr ledger` and the commands that run once, as a person runs them."""
 
 import json
+import uuid
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 
@@ -49,6 +51,33 @@ def test_migrate_and_retain_tell_what_they_did(run, monkeypatch):
     monkeypatch.setenv("RETAIN_PLATES", "365d")
     assert "plate_events: 365 days" in run(program, "retain", "--dry-run").output
     assert "plate_events: 0 parts dropped" in run(program, "retain").output
+
+
+@pytest.fixture
+def reader(database):
+    name = f"reader_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name}")
+        yield name
+        connection.execute(f"DROP OWNED BY {name}")
+        connection.execute(f"DROP ROLE {name}")
+
+
+def test_a_reader_sees_events_and_writes_its_own_notes_alone(database, run, reader):
+    store_all(database, [reading(1)])
+    for _ in range(2):
+        assert run(program, "migrate", "--reader", reader).exit_code == 0
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"SET ROLE {reader}")
+        assert connection.execute("SELECT count(*) FROM plate_events").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM plate_events_hourly").fetchone() == (1,)
+        connection.execute("DELETE FROM api_sessions WHERE expires_at < now()")
+        connection.execute("DELETE FROM picture_findings WHERE key = 'none'")
+        for forbidden in ("DELETE FROM plate_events", "DELETE FROM api_keys", "CREATE TABLE mine (n int)"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(forbidden)
+    assert "InsufficientPrivilege" not in run(program, "migrate", "--reader", reader).output
+    assert run(program, "migrate", "--reader", "nobody_of_that_name").exit_code == 1
 
 
 def test_a_setting_that_is_wrong_is_named(run, monkeypatch):
