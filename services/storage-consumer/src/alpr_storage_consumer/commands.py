@@ -82,9 +82,7 @@ def _database(data: Path) -> Iterator[str]:
 
 @click.command()
 @click.option("--engine", type=click.Choice(["postgres", "timescale"]), help="At the first migration; else detected.")
-@click.option(
-    "--reader", metavar="ROLE", help="Give ROLE what the Query API and the search indexer need of the tables."
-)
+@click.option("--reader", metavar="ROLE", help="Give ROLE what the Query API and the indexer need of the tables.")
 def migrate(engine: str | None, reader: str | None) -> None:
     """Bring the database's tables up to date."""
     from alpr_storage_consumer import migrate as migrations
