@@ -189,7 +189,7 @@ def _whole(least: int, most: int) -> Schema:
 def rendered() -> dict[Path, str]:
     """What each file shall hold."""
     schemas = {"alpr-operator": operator_schema(), "alpr-site": site_schema()}
-    schemas |= {chart: values_schema(chart) for chart in ("alpr-crds", "alpr-services")}
+    schemas |= {chart: values_schema(chart) for chart in ("alpr-crds", "alpr-services", "alpr-central")}
     return {HERE / chart / "values.schema.json": json.dumps(told, indent=2) + "\n" for chart, told in schemas.items()}
 
 

@@ -193,7 +193,7 @@ def test_copies_in_the_chart_are_the_sources(chart: str, source: str, copies: st
 def test_charts_hold_the_library_as_it_is() -> None:
     library = held(REPOSITORY / "helm" / "alpr-lib", "*")
     users = [path.parents[1] for path in (REPOSITORY / "helm").glob("*/charts/alpr-lib")]
-    assert {user.name for user in users} >= {"alpr-services"}
+    assert {user.name for user in users} == {"alpr-services", "alpr-central"}
     for user in users:
         assert held(user / "charts" / "alpr-lib", "*") == library, "run helm/copy-crds"
 
