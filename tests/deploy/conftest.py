@@ -16,6 +16,73 @@ from alpr_testing.lua import Lua
 REPOSITORY = Path(__file__).parents[2]
 Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
+OURS = {
+    "kafka": {"mode": "external", "external": {"bootstrapServers": "kafka.example.com:9093"}},
+    "registry": {"mode": "external", "external": {"url": "https://registry.example.com/apis/ccompat/v7"}},
+    "database": {"mode": "external", "external": {"host": "db.example.com", "port": 6432}},
+    "search": {"mode": "external", "external": {"hosts": "https://a.example.com:9200,https://b.example.com:9200"}},
+    "objectStore": {"mode": "external", "external": {"endpoint": "https://s3.example.com"}},
+}
+ONE_MACHINE = {
+    "tls": {"enabled": False},
+    "kafka": {"bundled": {"external": {"enabled": True, "host": "192.0.2.7"}}},
+    "objectStore": {"keepDays": 30},
+} | {
+    server: {"bundled": {"storage": {"hostPath": f"/var/lib/ovr-alpr/{server}", "node": "here"}}}
+    for server in ("registry", "database", "search")
+}
+EVERYTHING = {
+    "imageRegistry": "registry.example.com/mirror/",
+    "imagePullSecrets": ["mirror"],
+    "scheduling": {
+        "priorityClassName": "high",
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"operator": "Exists"}],
+    },
+    "queryApi": {
+        "allowedHosts": ["plates.example.com"],
+        "config": {"ALPR_API_STATEMENT_TIMEOUT_S": 5},
+        "ingress": {
+            "enabled": True,
+            "className": "nginx",
+            "hosts": ["plates.example.com"],
+            "tls": [{"secretName": "t"}],
+        },
+        "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["plates.example.com"]},
+        "autoscaling": {"enabled": True},
+        "scheduling": {"nodeSelector": {"disk": "any"}},
+    },
+    "storageConsumer": {"keda": {"enabled": True}, "podLabels": {"team": "video"}, "config": {"RETAIN_PLATES": "365d"}},
+    "searchIndexer": {"keda": {"enabled": True}, "env": [{"name": "A", "value": "b"}]},
+    "keda": {"sasl": "scram_sha512", "tls": True},
+    "prepare": {"migrations": {"engine": "postgres"}, "topics": {"copies": 3}},
+    "metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
+}
+SIZES = ("small", "medium", "large")
+AWS = {"objectStore": {"external": {"endpoint": "https://s3.example.com"}}}
+SERVERS = ("kafka", "database", "search")
+# Every chart of the central tier, by size, by mode, and with everything at once.
+CASES: dict[str, tuple[str, str | None, Manifest]] = {
+    "central": ("alpr-central", None, {}),
+    **{f"central-{size}": ("alpr-central", size, AWS if size == "large" else {}) for size in SIZES},
+    **{f"central-{server}-operator": ("alpr-central", None, {server: {"mode": "operator"}}) for server in SERVERS},
+    **{f"central-{server}-external": ("alpr-central", None, {server: values}) for server, values in OURS.items()},
+    "central-external": ("alpr-central", None, {**OURS, "secrets": {"generate": False}}),
+    "central-one-machine": ("alpr-central", "small", ONE_MACHINE),
+    "central-medium-plain": ("alpr-central", "medium", {"tls": {"enabled": False}}),
+    "central-leaves-nothing": ("alpr-central", None, {"secrets": {"deleteOnUninstall": True}}),
+    "services": ("alpr-services", None, {}),
+    **{f"services-{size}": ("alpr-services", size, {}) for size in SIZES},
+    "services-everything": ("alpr-services", "large", EVERYTHING),
+    "services-cloud": ("alpr-services", None, {"connections": {"secrets": {"objectStore": ""}}}),
+    "services-one": ("alpr-services", "small", {"queryApi": {"enabled": False}, "searchIndexer": {"enabled": False}}),
+    "crds": ("alpr-crds", None, {}),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames and "rendered" in metafunc.fixturenames:
+        metafunc.parametrize("case", CASES)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,6 +126,28 @@ def render(helm: Callable[..., subprocess.CompletedProcess[str]], tmp_path_facto
         return [found for found in yaml.safe_load_all(done.stdout) if found]
 
     return rendered
+
+
+@pytest.fixture(scope="session")
+def texts(
+    helm: Callable[..., subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What Helm makes of each of CASES, with its hooks, word for word."""
+    folder, made = tmp_path_factory.mktemp("cases"), {}
+    for name, (chart, size, values) in CASES.items():
+        path = folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(values))
+        sized = ["--values", f"helm/{chart}/values-{size}.yaml"] if size else []
+        done = helm("template", "alpr", f"helm/{chart}", "--namespace", "alpr-system", *sized, "--values", str(path))
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+        made[name] = done.stdout
+    return made
+
+
+@pytest.fixture
+def rendered(texts: dict[str, str], case: str) -> list[Manifest]:
+    """The objects of one case."""
+    return [found for found in yaml.safe_load_all(texts[case]) if found]
 
 
 @pytest.fixture

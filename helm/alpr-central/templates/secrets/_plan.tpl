@@ -62,6 +62,9 @@ alpr-opensearch-tls:
   kind: certificate
   hosts: {{- include "alpr-central.names" (dict "root" . "name" (ternary $values.search.operator.name "opensearch" (eq $values.search.mode "operator"))) | nindent 4 }}
 {{- end }}
+{{- if eq $values.search.mode "operator" }}
+alpr-opensearch-admin-tls: {kind: certificate, hosts: [alpr-opensearch-admin]}
+{{- end }}
 {{- if eq $values.objectStore.mode "bundled" }}
 {{- range list "root" "services" "agents" }}
 alpr-objectstore-{{ . }}: {kind: objectStore, username: alpr-{{ . }}}
