@@ -26,6 +26,12 @@ _SHORT_NAME: Final = "^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$"
 _BOOLEAN: Final[Schema] = {"type": "boolean"}
 _OBJECT: Final[Schema] = {"type": "object"}
 _TEXTS: Final[Schema] = {"type": "object", "additionalProperties": {"type": "string"}}
+# Passwords are named by files: whoever sees a ConfigMap may not be whom they are for.
+_VARIABLES: Final[Schema] = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[A-Z][A-Z0-9_]*$", "not": {"pattern": "(PASSWORD|SECRET|TOKEN|KEY)$"}},
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+}
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 # What the chart itself decides, or the pod's own variables say.
 _CEL: Final = "x-kubernetes-validations"
@@ -101,6 +107,7 @@ def site_schema() -> Schema:
             "propertyNames": {"pattern": "^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$"},
             "additionalProperties": {"$ref": "#/$defs/CameraPart"},
         },
+        "sinks": _closed(name=_text(_NAME), config=_VARIABLES),
         "argocd": _closed(enabled=_BOOLEAN),
     }
     definitions = {**site_definitions, **camera_definitions, "CameraPart": camera}

@@ -10,7 +10,9 @@ import json
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+_TEXT: Final = {"type": "string"}
 
 
 def strict(schema: Any) -> Any:

@@ -141,6 +141,11 @@ SITE_REFUSALS = [
     ),
     ({"operator": {"namespace": ""}}, "'/operator/namespace'"),
     ({"argocd": {"enabled": 1}}, "'/argocd/enabled': got number, want boolean"),
+    ({"sinks": {"config": {"KAFKA_SASL_PASSWORD": "hunter2"}}}, "invalid propertyName 'KAFKA_SASL_PASSWORD'"),
+    (
+        {"sinks": {"config": {"KAFKA_BOOTSTRAP_SERVERS": "a:9092"}}, "site": {"sinksRef": {"name": "other"}}},
+        "sinks.config: site.sinksRef names where agents send already",
+    ),
 ]
 
 
@@ -421,6 +426,23 @@ def test_cameras_own_words_win_over_the_defaults(render: Render) -> None:
     assert made["1"]["analytics"]["countries"] == ["FR"]
     assert made["2"]["source"]["transport"] == "udp"
     assert made["2"]["analytics"]["countries"] == ["DE", "AT"]
+
+
+def test_sinks_are_the_agents_variables_and_named_in_the_site(render: Render) -> None:
+    """The README's own example, as the agent reads it."""
+    from alpr_edge_agent.agent.settings import NodeSettings
+    from alpr_kafka.settings import KafkaSettings, RegistrySettings
+
+    text = (REPOSITORY / "helm" / "alpr-site" / "README.md").read_text()
+    example = yaml.safe_load("\n".join(line for line in text.splitlines() if line.startswith("      ")))
+    made = render("alpr-site", {"name": "north", **example})
+    assert one(made, "AlprSite", "north")["spec"]["sinksRef"] == {"name": "sinks"}
+    found = one(made, "ConfigMap", "sinks")["data"]
+    known = {"SSL_CERT_FILE"} | {f"ALPR_AGENT_{name}".upper() for name in NodeSettings.model_fields}
+    known |= {f"KAFKA_{name}".upper() for name in KafkaSettings.model_fields}
+    known |= {f"SCHEMA_REGISTRY_{name}".upper() for name in RegistrySettings.model_fields}
+    assert found.keys() <= known
+    assert not [each for each in render("alpr-site", {"name": "north"}) if each["kind"] == "ConfigMap"]
 
 
 def test_numbers_as_names_stay_text(render: Render) -> None:
