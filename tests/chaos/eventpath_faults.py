@@ -153,11 +153,25 @@ class Faults:
             self.count(fault.kind)
 
 
-def later(after_s: float, act: Callable[[], object]) -> None:
-    """Do `act` in the background: faults overlap."""
+class Mending:
+    """What is done in the background a while after a fault, so that faults overlap; all of it can be waited for."""
 
-    def wait() -> None:
-        time.sleep(after_s)
-        act()
+    def __init__(self) -> None:
+        self._pending: list[threading.Thread] = []
 
-    threading.Thread(target=wait, daemon=True).start()
+    def later(self, after_s: float, act: Callable[[], object]) -> None:
+        """Do `act` in so many seconds."""
+
+        def wait() -> None:
+            time.sleep(after_s)
+            act()
+
+        self._pending = [thread for thread in self._pending if thread.is_alive()]
+        thread = threading.Thread(target=wait, daemon=True)
+        thread.start()
+        self._pending.append(thread)
+
+    def finish(self) -> None:
+        """Return when nothing is to come any more."""
+        for thread in self._pending:
+            thread.join()

@@ -15,7 +15,7 @@ from typing import Self
 import confluent_kafka
 import httpx
 import psycopg
-from eventpath_faults import Fault, Faults, Role, Supervisor, later
+from eventpath_faults import Fault, Faults, Mending, Role, Supervisor
 from eventpath_proof import Proof, proof
 
 from alpr_edge_agent.outbox.reader import OutboxReader
@@ -54,6 +54,7 @@ class World:
         self.folder = folder
         self.chance = random.Random(seed)
         self._rate = 0.0
+        self._mending = Mending()
         self.faults = Faults(self._kinds(), self.chance, done)
         self.outboxes = {f"n-{number}": folder / f"agents/n-{number}/outbox.db" for number in range(AGENTS)}
         self._members = 0
@@ -155,12 +156,14 @@ class World:
         name = chance.choice(self.supervisor.names("storage", "send", "indexer", "letters"))
         if not self.zygote.signal(name, signal.SIGSTOP):
             return False
-        later(chance.choice((0.5, 2, 5, 1.5 * _SESSION_S)), lambda: self.zygote.signal(name, signal.SIGCONT))
+        self._mending.later(
+            chance.choice((0.5, 2, 5, 1.5 * _SESSION_S)), lambda: self.zygote.signal(name, signal.SIGCONT)
+        )
         return True
 
     def _lost_acks(self, chance: random.Random) -> bool:
         self.line.set("mute")
-        later(chance.uniform(0.2, 3), self._line_heals)
+        self._mending.later(chance.uniform(0.2, 3), self._line_heals)
         return True
 
     def _line_heals(self) -> None:
@@ -175,14 +178,14 @@ class World:
         self._members += 1
         name = f"storage-extra-{self._members}"
         self.supervisor.keep(self._storage(name))
-        later(chance.uniform(3, 15), lambda: self.supervisor.let_go(name))
+        self._mending.later(chance.uniform(3, 15), lambda: self.supervisor.let_go(name))
         return True
 
     def _clock(self, chance: random.Random) -> bool:
         name = chance.choice(sorted(self.outboxes))
         self.supervisor.keep(self._load(name, clock_s=chance.choice((-3600, -60, 60, 3600))))
         self.supervisor.kill(f"load-{name}")
-        later(chance.uniform(3, 10), lambda: self._load_again(name))
+        self._mending.later(chance.uniform(3, 10), lambda: self._load_again(name))
         return True
 
     def _full(self, chance: random.Random) -> bool:
@@ -190,7 +193,7 @@ class World:
         self.supervisor.keep(self._load(name, max_bytes=20_000))
         self.supervisor.kill(f"load-{name}")
         self.zygote.signal(f"send-{name}", signal.SIGSTOP)
-        later(chance.uniform(2, 6), lambda: self._load_again(name))
+        self._mending.later(chance.uniform(2, 6), lambda: self._load_again(name))
         return True
 
     def _load_again(self, name: str) -> None:
@@ -232,12 +235,12 @@ class World:
 
     def _broker_paused(self, chance: random.Random) -> bool:
         self.broker.pause()
-        later(chance.uniform(0.5, 5), self.broker.resume)
+        self._mending.later(chance.uniform(0.5, 5), self.broker.resume)
         return True
 
     def _registry_paused(self, chance: random.Random) -> bool:
         self.registry.pause()
-        later(chance.uniform(0.5, 10), self.registry.resume)
+        self._mending.later(chance.uniform(0.5, 10), self.registry.resume)
         return True
 
     # ---- the end
@@ -248,6 +251,7 @@ class World:
 
     def rest(self, say: Callable[[str], None]) -> None:
         """Mend everything, stop the load, and wait until nothing is on its way."""
+        self._mending.finish()  # one that came later would start a load again
         self.supervisor.disarm()
         self.broker.resume()
         self.registry.resume()
