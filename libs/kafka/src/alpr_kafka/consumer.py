@@ -19,7 +19,7 @@ import confluent_kafka
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from alpr_kafka import metrics
+from alpr_kafka import metrics, tracing
 from alpr_kafka.assignments import Assignment
 from alpr_kafka.errors import DeadLetterFlood, Fenced, Misdeployed, Unavailable
 from alpr_kafka.flood import FloodGauge
@@ -87,6 +87,7 @@ class Consumer(Generic[W]):
         self._flying_batch: _Batch[W] | None = None
         self._spilled: list[Message] = []
         self._places: dict[tuple[str, int], Place] = {}
+        self._span = tracing.processing(settings.group_id)
         self._fenced_at: float | None = None
         self._paused = False
         self._claim_at = 0.0
@@ -182,7 +183,8 @@ class Consumer(Generic[W]):
         failures = 0
         while not self._given_up.is_set() and batch.generation == self._assignment.generation:
             try:
-                self._handler.write(batch.prepared, batch.next_offsets, lambda refused: self._bury(batch, refused))
+                with self._span(batch.records):
+                    self._handler.write(batch.prepared, batch.next_offsets, lambda refused: self._bury(batch, refused))
             except Unavailable as e:
                 self._outage(e)
                 self._given_up.wait(_jitter(failures))

@@ -15,6 +15,7 @@ from alpr_kafka.errors import DeadLetterFlood, Misdeployed
 from alpr_kafka.settings import ConsumerSettings
 from alpr_telemetry import configure
 from alpr_telemetry.serving import Readiness, served
+from alpr_telemetry.tracing import traced
 
 log = structlog.get_logger(__name__)
 S = TypeVar("S", bound=ConsumerSettings)
@@ -42,7 +43,7 @@ def serve(
     stop, readiness = _until_signalled(), Readiness()
     try:
         given = settings()
-        with _probes(given.metrics_port, readiness):
+        with _probes(given.metrics_port, readiness), traced(service):
             run(given, stop, readiness.tell)
     except ValidationError as e:
         log.error("setting_wrong", fix=faults(e))  # noqa: TRY400 - its text says it all
