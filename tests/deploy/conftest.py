@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +149,17 @@ def texts(
 @pytest.fixture
 def rendered(texts: dict[str, str], case: str) -> list[Manifest]:
     """The objects of one case."""
-    return [found for found in yaml.safe_load_all(texts[case]) if found]
+    return parsed(texts[case])
+
+
+@cache
+def _parsed(text: str) -> list[Manifest]:
+    return [found for found in yaml.load_all(text, yaml.CSafeLoader) if found]
+
+
+def parsed(text: str) -> list[Manifest]:
+    """Objects out of YAML, by libyaml: Python's own parser would take minutes for all of them."""
+    return deepcopy(_parsed(text))
 
 
 @pytest.fixture
