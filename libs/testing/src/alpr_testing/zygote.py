@@ -114,7 +114,10 @@ class Zygote:
             pid = self._pids.get(name)
             if pid is None:
                 return False
-            os.kill(pid, number)
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:  # it has ended just now; we have not been told yet
+                return False
             return True
 
     def ended(self, name: str, within_s: float) -> bool:
