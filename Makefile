@@ -73,6 +73,10 @@ test-operator: .venv/.ready-dev servers ## every test of the operator, its schem
 	$(BIN)/pytest -q operator schemas libs/kubernetes libs/sealing libs/testing tests/deploy tests/e2e \
 		edge-agent/tests/integration/test_agent_on_the_api.py edge-agent/tests/integration/test_node_agent.py
 
+.PHONY: test-deploy
+test-deploy: .venv/.ready-dev servers ## charts in every size and mode, on a real API server and with real servers; about 5 minutes
+	$(BIN)/pytest -q tests/deploy services/setup
+
 .PHONY: chaos-operator
 chaos-operator: .venv/.ready-dev servers ## seeded faults upon operator, nodes and API server; 22 minutes, MINUTES= and SEED= change it
 	$(BIN)/python tests/chaos/operator_faults.py --minutes $(or $(MINUTES),20) --seed $(or $(SEED),7)
