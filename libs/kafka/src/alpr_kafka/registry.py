@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import ssl
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, cast
@@ -129,7 +130,8 @@ class Registry:
             if told.username is not None and told.password is not None:
                 auth = httpx.BasicAuth(told.username, told.password.get_secret_value())
             # A list of authorities is a megabyte, and of no use to a line without encryption.
-            verify = str(told.ca_file) if told.ca_file else told.url.startswith("https:")
+            trusted = ssl.create_default_context(cafile=str(told.ca_file)) if told.ca_file else None
+            verify = trusted or told.url.startswith("https:")
             self._client = httpx.Client(base_url=told.url, auth=auth, timeout=told.timeout_s, verify=verify)
         return self._client
 
