@@ -29,6 +29,11 @@ test: .venv/.ready-dev servers lint typing unit integration ## everything that m
 packages: # the Debian packages of the real servers: installed as root, named otherwise
 	@tools/debian-packages
 
+.PHONY: images
+images: .venv/.ready-dev ## the components' images as OCI archives, in the user's cache; as root on Debian, about four minutes cold
+	@tools/debian-packages node
+	@tools/images
+
 .PHONY: servers
 servers: packages ## obtain the tests' Kubernetes and event servers, once, into the user's cache; about ten minutes cold
 	@tools/event-servers >/dev/null
@@ -70,6 +75,7 @@ chaos-edge: .venv/.ready-dev ## 100 seeded kill -9 of pipeline, agent and standa
 
 .PHONY: test-operator
 test-operator: .venv/.ready-dev servers ## every test of the operator, its schemas, charts and harness, the long ones too; about 15 minutes
+	@tools/debian-packages node
 	$(BIN)/pytest -q operator schemas libs/kubernetes libs/sealing libs/testing tests/deploy tests/e2e \
 		edge-agent/tests/integration/test_agent_on_the_api.py edge-agent/tests/integration/test_node_agent.py
 

@@ -9,8 +9,9 @@ import json
 import re
 import subprocess
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -33,9 +34,29 @@ _TOKENS = {
 }
 
 
-def binaries() -> Path:
-    """The folder with the programs; builds them where they are missing. Skips the test (in CI: fails) if it cannot."""
-    built = subprocess.run([str(_REPOSITORY / "tools/kubernetes")], capture_output=True, text=True, check=False)
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Where a control plane listens, and for whom beside its own parts.
+
+    Attributes:
+        address: of its API server; pods reach it there, too.
+        services: the network of ClusterIPs.
+        users: of further tokens: (name, group).
+    """
+
+    address: str = "127.0.0.1"
+    services: str = "10.0.0.0/16"
+    users: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def binaries(*programs: str) -> Path:
+    """The folder with the programs (those of the control plane where none are named); builds what is missing.
+
+    Skips the test (in CI: fails) if it cannot.
+    """
+    built = subprocess.run(
+        [str(_REPOSITORY / "tools/kubernetes"), *programs], capture_output=True, text=True, check=False
+    )
     if built.returncode:
         missing(f"no Kubernetes control plane can be built here: {built.stderr[-500:]}")
     return Path(built.stdout.strip().splitlines()[-1])
@@ -52,7 +73,16 @@ class ControlPlane:
         processes: its servers: etcd, api, controllers, scheduler, kwok.
     """
 
-    def __init__(self, folder: Path, programs: Path, *, api_flags: Sequence[str] = (), audits: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        programs: Path,
+        *,
+        api_flags: Sequence[str] = (),
+        audits: bool = True,
+        network: Network = Network(),
+    ) -> None:
+        self.network = network
         self.folder = folder
         self.programs = programs
         self.port = free_port()
@@ -64,7 +94,7 @@ class ControlPlane:
     @property
     def url(self) -> str:
         """The API server's address."""
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self.network.address}:{self.port}"
 
     @property
     def ca_file(self) -> Path:
@@ -151,16 +181,16 @@ class ControlPlane:
         flags = {
             "etcd-servers": f"http://127.0.0.1:{self._etcd_port}",
             "secure-port": str(self.port),
-            "bind-address": "127.0.0.1",
-            "advertise-address": "127.0.0.1",
-            "endpoint-reconciler-type": "none",
+            "bind-address": self.network.address,
+            "advertise-address": self.network.address,
+            "endpoint-reconciler-type": "none" if self.network.address == "127.0.0.1" else "lease",
             "cert-dir": str(self.folder / "certs"),
             "service-account-issuer": "https://kubernetes.test",
             "service-account-key-file": str(self.folder / "accounts.key"),
             "service-account-signing-key-file": str(self.folder / "accounts.key"),
             "token-auth-file": str(self.folder / "tokens.csv"),
             "authorization-mode": "RBAC,Node",
-            "service-cluster-ip-range": "10.0.0.0/16",
+            "service-cluster-ip-range": self.network.services,
             "event-ttl": "2h",
             "allow-privileged": "true",
             # Debian's etcd cannot stream lists: said at once, clients list; else KWOK asks again and again.
@@ -286,14 +316,22 @@ def _written(path: Path, text: str) -> None:
 
 @contextmanager
 def running_control_plane(
-    folder: Path, *, nodes: bool = False, crds: bool = True, api_flags: Sequence[str] = (), audits: bool = True
+    folder: Path,
+    *,
+    nodes: bool = False,
+    crds: bool = True,
+    api_flags: Sequence[str] = (),
+    audits: bool = True,
+    network: Network = Network(),
 ) -> Iterator[ControlPlane]:
     """A control plane in `folder`; with `nodes` its controllers, scheduler and KWOK run too."""
-    plane = ControlPlane(folder, binaries(), api_flags=api_flags, audits=audits)
+    plane = ControlPlane(folder, binaries(), api_flags=api_flags, audits=audits, network=network)
     folder.mkdir(parents=True, exist_ok=True)
     key = [needs("openssl", package="openssl"), "genrsa", "-out", str(folder / "accounts.key"), "2048"]
     subprocess.run(key, check=True, capture_output=True)
-    rows = [f"{token},{user},{number},{groups}" for number, (user, (token, groups)) in enumerate(_TOKENS.items())]
+    more = {user: (token, f'"{group}"') for token, (user, group) in network.users.items()}
+    users = (_TOKENS | more).items()
+    rows = [f"{token},{user},{number},{groups}" for number, (user, (token, groups)) in enumerate(users)]
     (folder / "tokens.csv").write_text("\n".join(row.rstrip(",") for row in rows) + "\n")
     try:
         plane.start_etcd()
