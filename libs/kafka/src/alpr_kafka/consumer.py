@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 import confluent_kafka
@@ -43,7 +42,6 @@ _GONE: Final = {
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.ILLEGAL_GENERATION,
 }
-_PLACE_OF = attrgetter("place")
 SendLetters = Callable[[Sequence[Refused]], None]
 
 
@@ -55,7 +53,6 @@ class _Batch(Generic[W]):
     began: float
     next_offsets: dict[Place, int] = field(default_factory=dict)
     dropped: bool = False
-    harmed: bool = False
 
 
 class Consumer(Generic[W]):
@@ -149,14 +146,14 @@ class Consumer(Generic[W]):
     def _take(self, messages: list[Message], stop: threading.Event) -> None:
         generation, began = self._assignment.generation, time.monotonic()
         records = [self._record(message) for message in messages]
-        for place, count in Counter(map(_PLACE_OF, records)).items():
-            metrics.RECORDS.labels(place.topic).inc(count)
+        for topic, count in Counter(record.place.topic for record in records if record.place).items():
+            metrics.RECORDS.labels(topic).inc(count)
         prepared = self._prepared(records, generation, stop)
         if prepared is None:
             return
         batch = _Batch(generation, records, prepared, began)
-        for record in records:  # of each partition the last one counts
-            if record.place is not None:
+        for record in reversed(records):  # of each partition the last one counts
+            if record.place is not None and record.place not in batch.next_offsets:
                 batch.next_offsets[record.place] = record.offset + 1
         while self._flying is not None and not stop.is_set():  # the batch before must be written first
             self._reap(wait=True)
@@ -193,22 +190,17 @@ class Consumer(Generic[W]):
                 self._given_up.wait(_jitter(failures))
                 failures += 1
                 continue
-            if not batch.harmed:  # handlers need not speak of a batch of which nothing is refused; the share counts it
-                self._flood.unharmed(batch.next_offsets, len(batch.records))
             self._told(True, "")
             metrics.BATCHES.observe(time.monotonic() - batch.began)
             return
         batch.dropped = True
 
     def _bury(self, batch: _Batch[W], refused: Sequence[Refused]) -> None:
-        if not refused:
-            return
-        batch.harmed = True
         gone = {id(one.record) for one in refused}
         flood = self._flood.flooded((record.place, id(record) in gone) for record in batch.records)
         if flood is not None:
             raise DeadLetterFlood(f"{flood}: that is no bad data any more; see the dead letters' reasons, then mend")
-        if self._settings.enable_dlq:
+        if refused and self._settings.enable_dlq:
             self._letters(refused)
         for one in refused:
             metrics.DEAD.labels(one.kind.value).inc()

@@ -44,12 +44,6 @@ class FloodGauge:
             return f"{self._refused} of the last {self._seen} records were refused"
         return None
 
-    def unharmed(self, places: Iterable[Place], seen: int) -> None:
-        """Take in a batch of `seen` records of `places` of which none was refused: the same, and quick."""
-        for place in places:
-            self._rows[place] = 0
-        self._add(seen, 0)
-
     def _add(self, seen: int, refused: int) -> None:
         self._batches.append((seen, refused))
         self._seen += seen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 
 class DeadLetterKind(StrEnum):
@@ -17,17 +16,17 @@ class DeadLetterKind(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Place:
     """A partition."""
 
     topic: str
     partition: int
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Record:
     """A record, whichever way it came.
-
-    There is one for each event, and a tuple is made five times as fast as a frozen dataclass.
 
     Attributes:
         topic: the topic whose schema it has; for a record that is tried again, its original one.

@@ -36,13 +36,3 @@ def test_a_row_is_counted_by_partition_and_over_batches():
 def test_a_gauge_without_limits_never_stops_anything(batches):
     gauge = FloodGauge(1, 10**9)
     assert [gauge.flooded(batch) for batch in batches] == [None] * len(batches)
-
-
-@given(st.lists(st.integers(1, 500), max_size=40))
-def test_batches_without_refusals_count_as_if_each_record_were_looked_at(sizes):
-    slow, quick = FloodGauge(0.05, 100), FloodGauge(0.05, 100)
-    for size in sizes:
-        slow.flooded([(FIRST, False)] * size)
-        quick.unharmed([FIRST], size)
-    bad = [(FIRST, True)] * 60
-    assert slow.flooded(bad) == quick.flooded(bad)

@@ -3,6 +3,7 @@
 import io
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -28,7 +29,7 @@ class AsPlates:
     """Reads a test's own topic as if it were the one of plates."""
 
     def decode(self, record):
-        return PlainDecoder().decode(record._replace(topic=topics.PLATES))
+        return PlainDecoder().decode(replace(record, topic=topics.PLATES))
 
 
 @pytest.fixture
