@@ -35,6 +35,7 @@ from alpr_storage_consumer.handler import StorageHandler
 from alpr_storage_consumer.migrate import migrate
 from alpr_storage_consumer.rows import COLUMNS
 from alpr_storage_consumer.service import tune_interpreter
+from alpr_storage_consumer.settings import StorageSettings
 from alpr_storage_consumer.store import Store
 from alpr_testing.kafka import running_broker
 from alpr_testing.postgres import temporary_server
@@ -83,8 +84,9 @@ def plate_records(count: int, cameras: int = 40, partitions: int = 3) -> list[Re
     return records
 
 
-def storage_ratios(dsn: str, topic: Topic, *, count: int, batch: int = 2000, rounds: int = 5) -> StorageFigures:
+def storage_ratios(dsn: str, topic: Topic, *, count: int, rounds: int = 5) -> StorageFigures:
     """Measure on the migrated database `dsn`, whose events are removed, and on `topic`, which is filled."""
+    batch = StorageSettings().batch_records
     records, singles = plate_records(count), count // 20
     batches = [records[n : n + batch] for n in range(0, len(records), batch)]
     handler = StorageHandler(Store(dsn, "bench"), PlainDecoder())

@@ -34,10 +34,14 @@ class StorageSettings(ConsumerSettings):
     """The consumer: the kit's settings, with this service's group and port.
 
     Attributes:
+        batch_records, batch_bytes: four times the kit's, because a transaction costs the database the same however many
+            rows it brings; only a backlog ever fills them.
         max_age: older events are refused as a clock's error; None takes any from the year 2000 on.
     """
 
     group_id: str = Field("alpr-storage-consumer", validation_alias="KAFKA_GROUP_ID")
+    batch_records: int = Field(8000, ge=1, le=50_000, validation_alias="BATCH_RECORDS")
+    batch_bytes: int = Field(8 << 20, ge=1, validation_alias="BATCH_BYTES")
     metrics_port: int = Field(8002, ge=0, le=65535, validation_alias="METRICS_PORT")
     max_age: Age = Field(timedelta(days=3653), validation_alias="STORAGE_MAX_AGE")
 
