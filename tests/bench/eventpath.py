@@ -98,7 +98,7 @@ def on_kafka(folder: Path, *, quick: bool) -> list[Line]:
 def stored(dsn: str, topic: Topic, *, quick: bool) -> list[Line]:
     """The storage consumer by raw COPY."""
     say("storage …")
-    found = storage.storage_ratios(dsn, topic, count=6000 if quick else 60_000, rounds=2 if quick else 5)
+    found = storage.storage_ratios(dsn, topic, count=6000 if quick else 120_000, rounds=2 if quick else 5)
     return [
         Line("storage, write stage ÷ raw COPY", found.write_to_raw, "", least=0.60),
         Line("storage, whole consumer ÷ raw COPY", found.whole_to_raw, "", least=0.35),

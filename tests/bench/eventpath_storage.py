@@ -175,7 +175,7 @@ def _figures(taken: dict[str, float], rows: int, batch: int, singles: int) -> St
 
 def main() -> None:
     """Measure on servers of its own, and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60_000
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 120_000
     with tempfile.TemporaryDirectory() as folder, temporary_server(Path(folder) / "postgres") as dsn:
         migrate(dsn)
         with running_broker(Path(folder) / "kafka") as broker, running_registry(Path(folder) / "registry") as registry:
