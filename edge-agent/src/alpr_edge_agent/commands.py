@@ -71,7 +71,7 @@ def evaluate(labels: Path, html: Path | None, compare: Path | None, save: Path |
 
 @click.group()
 def models() -> None:
-    """See which models this machine has."""
+    """See which models this machine has, and hand them to a fleet."""
 
 
 @models.command("list")
@@ -88,3 +88,32 @@ def list_models(kind: str, models_dir: Path | None) -> None:
         click.echo(json.dumps(found, indent=2))
     else:
         print_table(found)
+
+
+@models.command("export")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--url",
+    default="s3://alpr-models",
+    show_default=True,
+    help="Where agents will find the files: s3://bucket, https://host/path or file:///folder.",
+)
+@MODELS_DIR
+def export_models(folder: Path, url: str, models_dir: Path | None) -> None:
+    """Write the models into FOLDER as ONNX, each under its digest, and models.yaml, which names them for a site.
+
+    Images hold no weights: bring FOLDER to the bucket (chart alpr-central, `models`), and put what models.yaml says
+    into the values of chart alpr-site. Agents fetch the files by digest.
+    """
+    from alpr_edge_agent.errors import EdgeError
+    from alpr_edge_agent.models import KNOWN
+    from alpr_edge_agent.models.export import export
+
+    try:
+        written = export(folder, url, models_dir)
+    except (EdgeError, OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    for known in KNOWN:
+        path = written[known.name]
+        click.echo(f"{known.name} ({known.licence}): {path}, {path.stat().st_size / 1e6:.1f} MB")
+    click.echo(f"For a site's values: {folder / 'models.yaml'}")

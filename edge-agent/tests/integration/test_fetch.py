@@ -18,6 +18,7 @@ import pytest
 
 from alpr_edge_agent.errors import DigestMismatch, FetchFailed
 from alpr_edge_agent.models.fetch import fetch
+from alpr_images.store import BucketAccess
 from alpr_testing.needs import missing
 
 pytestmark = pytest.mark.integration
@@ -201,6 +202,18 @@ def test_a_model_comes_out_of_a_bucket_and_goes_on(tmp_path: Path, bucket: FileS
     fetch("s3://models/plates/m.onnx", DIGEST, target, max_bytes=LIMIT)
     assert target.read_bytes() == CONTENT
     assert [(path, wanted) for _, path, wanted in bucket.asked] == [("/models/plates/m.onnx", "bytes=1500000-")]
+
+
+def test_a_bucket_is_reached_as_the_agents_pictures_are(
+    tmp_path: Path, bucket: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    told = tmp_path / "credentials"
+    told.write_text("[default]\naws_access_key_id = agents\naws_secret_access_key = hush\n")
+    access = BucketAccess(bucket.url(""), credentials_file=told)
+    fetch("s3://models/plates/m.onnx", DIGEST, tmp_path / "m.onnx", max_bytes=LIMIT, access=access)
+    assert (tmp_path / "m.onnx").read_bytes() == CONTENT
+    assert [path for _, path, _ in bucket.asked] == ["/models/plates/m.onnx"]
 
 
 def test_another_file_in_the_bucket_is_refused(tmp_path: Path, bucket: FileServer) -> None:

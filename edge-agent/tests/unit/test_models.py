@@ -10,13 +10,16 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from alpr_edge_agent.commands import models
 from alpr_edge_agent.errors import ModelUnavailable
 from alpr_edge_agent.models import KNOWN, ModelSettings, find_model, prepare, state
 from alpr_edge_agent.models.catalog import PLATE_YOLOV8N, PPOCR_V6_SMALL
+from alpr_edge_agent.models.export import export
 from alpr_edge_agent.runtime import open_session
+from alpr_schemas.resources import SiteSpec
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.name)
@@ -147,3 +150,22 @@ def test_the_table_names_every_model(tmp_path: Path, monkeypatch: pytest.MonkeyP
     result = CliRunner().invoke(models, ["list", "--models-dir", str(tmp_path)])
     assert result.exit_code == 0
     assert all(known.name in result.output and known.licence in result.output for known in KNOWN)
+
+
+def test_an_export_is_called_after_its_digests_and_names_them_for_a_site(tmp_path: Path) -> None:
+    written = export(tmp_path / "out", "s3://alpr-models/", tmp_path / "made")
+    told = yaml.safe_load((tmp_path / "out/models.yaml").read_text())["site"]["models"]
+    spec = SiteSpec.model_validate({"siteId": "north", "models": told})
+    assert spec.models.detector is not None
+    assert spec.models.reader is not None
+    for known, model in zip(KNOWN, (spec.models.detector, spec.models.reader), strict=True):
+        path = written[known.name]
+        assert model.url == f"s3://alpr-models/{path.name}"
+        assert model.digest == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        assert known.sha256[:12] in path.name
+
+
+@pytest.mark.parametrize("url", ["http://models.example.com", "alpr-models", "s3://user:word@alpr-models"])
+def test_an_export_for_an_address_that_no_agent_fetches_from_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="write s3://bucket"):
+        export(tmp_path / "out", url)

@@ -46,7 +46,7 @@ public final class OneNode extends Node {
         new CountDownLatch(1).await();
     }
 
-    private static Settings settings(Path home, String[] arguments) {
+    private static Settings settings(Path home, String[] arguments) throws java.io.IOException {
         Settings.Builder told = Settings.builder()
             .put("path.home", home)
             .put("path.data", home.resolve("data"))
@@ -64,6 +64,10 @@ public final class OneNode extends Node {
             // A nearly full disk is the machine's matter, not the tests'.
             .put("cluster.routing.allocation.disk.threshold_enabled", false)
             .put("bootstrap.system_call_filter", false);
+        Path file = home.resolve("config/opensearch.yml");
+        if (Files.exists(file)) {
+            told.loadFromPath(file);
+        }
         for (int n = 2; n < arguments.length; n++) {
             String[] setting = arguments[n].split("=", 2);
             told.put(setting[0], setting[1]);

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -27,6 +28,9 @@ from alpr_edge_agent.trial import TrialResult
 from alpr_edge_agent.trial.book import TrialBook
 from alpr_edge_agent.trial.process import run_trial
 from alpr_schemas.resources import AssignedModel, AssignedModels, Condition
+
+if TYPE_CHECKING:
+    from alpr_images.store import BucketAccess
 
 LOOK_EVERY_S = 0.5
 FIRST_RETRY_S = 5.0
@@ -136,7 +140,8 @@ class ModelKeeper:
         if model.url is None or model.digest is None:
             raise FetchFailed(f"model {model.name} is not on this node and has no url; give it one")
         log.info("model_fetch_started", model=model.name, digest=model.digest)
-        fetch(model.url, model.digest, path, max_bytes=self._settings.model_bytes, ended=stop.is_set)
+        limit, access = self._settings.model_bytes, _access(self._settings)
+        fetch(model.url, model.digest, path, max_bytes=limit, ended=stop.is_set, access=access)
         log.info("model_fetched", model=model.name, size_bytes=path.stat().st_size)
 
     def _on_disk(self, digest: str) -> str | None:
@@ -208,6 +213,15 @@ def models_condition(news: ModelNews, pipeline: PipelineStatus | None) -> Condit
         return news.condition
     said = "; ".join(pipeline.problems) or "it opens them now"
     return _condition("False", "NotRunning", f"the pipeline does not run what was chosen: {said}"[:1024])
+
+
+def _access(settings: NodeSettings) -> BucketAccess | None:
+    """Models lie in the store that pictures go to, where the agent has been told of one."""
+    if settings.images_endpoint is None and settings.images_credentials_file is None:
+        return None
+    from alpr_images.store import BucketAccess
+
+    return BucketAccess(settings.images_endpoint, settings.images_region, settings.images_credentials_file)
 
 
 def _is(name: str, sha256: str, model: AssignedModel) -> bool:

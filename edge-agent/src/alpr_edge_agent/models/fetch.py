@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -23,8 +23,13 @@ import structlog
 from alpr_edge_agent.durable import sync_folder
 from alpr_edge_agent.errors import DigestMismatch, FetchFailed
 
+if TYPE_CHECKING:
+    from alpr_images.store import BucketAccess
+
 CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 30.0
+ANSWER_WITHIN_S = 600.0  # one request brings a whole model, over a slow line too
+_S3_HINT = "are ALPR_AGENT_IMAGES_ENDPOINT and its credentials (or AWS_ENDPOINT_URL and AWS's keys) right?"
 _SUFFIXES = {".onnx", ".engine", ".plan"}
 log = structlog.get_logger(__name__)
 Chunks = Iterator[bytes]
@@ -36,8 +41,18 @@ def file_name(digest: str, url: str) -> str:
     return digest.replace(":", "-") + (suffix if suffix in _SUFFIXES else ".onnx")
 
 
-def fetch(url: str, digest: str, target: Path, *, max_bytes: int, ended: Callable[[], bool] = lambda: False) -> None:
+def fetch(
+    url: str,
+    digest: str,
+    target: Path,
+    *,
+    max_bytes: int,
+    ended: Callable[[], bool] = lambda: False,
+    access: BucketAccess | None = None,
+) -> None:
     """Bring what is at `url` to `target`, durably. Blocks; `ended` is asked between pieces and breaks it off.
+
+    `access` says how buckets are reached; left out, AWS's own variables do.
 
     Raises:
         FetchFailed: it cannot be had now; what has come stays for the next try.
@@ -47,7 +62,7 @@ def fetch(url: str, digest: str, target: Path, *, max_bytes: int, ended: Callabl
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         resumed = part.exists()
-        found = _received(url, part, max_bytes, ended)
+        found = _received(url, part, max_bytes, ended, access)
         if found != digest:
             part.unlink()
             if resumed:  # the piece that lay here may have been of another file
@@ -59,14 +74,14 @@ def fetch(url: str, digest: str, target: Path, *, max_bytes: int, ended: Callabl
         raise FetchFailed(f"{_shown(url)}: {getattr(e, 'strerror', None) or type(e).__name__}") from e
 
 
-def _received(url: str, part: Path, max_bytes: int, ended: Callable[[], bool]) -> str:
+def _received(url: str, part: Path, max_bytes: int, ended: Callable[[], bool], access: BucketAccess | None) -> str:
     hashed = hashlib.sha256()
     with part.open("a+b") as out:
         out.seek(0)
         while piece := out.read(CHUNK_BYTES):
             hashed.update(piece)
         size = out.tell()
-        with _opened(url, size) as (begins_at, chunks):
+        with _opened(url, size, access) as (begins_at, chunks):
             if begins_at != size:  # the server gave it from its beginning
                 out.truncate(begins_at)
                 size, hashed = begins_at, hashlib.sha256()
@@ -85,7 +100,7 @@ def _received(url: str, part: Path, max_bytes: int, ended: Callable[[], bool]) -
 
 
 @contextmanager
-def _opened(url: str, offset: int) -> Iterator[tuple[int, Chunks]]:
+def _opened(url: str, offset: int, access: BucketAccess | None) -> Iterator[tuple[int, Chunks]]:
     """Where the bytes begin that come (`offset` or 0), and the bytes."""
     parts = urlsplit(url)
     match parts.scheme:
@@ -93,7 +108,7 @@ def _opened(url: str, offset: int) -> Iterator[tuple[int, Chunks]]:
             with _https(url, offset) as found:
                 yield found
         case "s3":
-            yield _s3(url, offset)
+            yield _s3(url, offset, access)
         case "file":
             with Path(unquote(parts.path)).open("rb") as file:
                 file.seek(offset)
@@ -139,14 +154,14 @@ def _complete(answer: Any) -> Chunks:
         raise FetchFailed(f"the connection ended {left} bytes too soon; the rest is fetched at the next try")
 
 
-def _s3(url: str, offset: int) -> tuple[int, Chunks]:
+def _s3(url: str, offset: int, access: BucketAccess | None) -> tuple[int, Chunks]:
     import obstore
     from obstore.exceptions import BaseError
     from obstore.store import from_url
 
     bucket, _, key = url.removeprefix("s3://").partition("/")
     try:
-        store = from_url(f"s3://{bucket}")
+        store = access.open(bucket, answer_within_s=ANSWER_WITHIN_S) if access else from_url(f"s3://{bucket}")
         size = obstore.head(store, key)["size"]
         if offset >= size:
             return offset, iter(())
@@ -154,7 +169,7 @@ def _s3(url: str, offset: int) -> tuple[int, Chunks]:
     except FileNotFoundError:
         raise FetchFailed(f"{_shown(url)}: there is no such object in the bucket; correct url") from None
     except (BaseError, OSError) as e:
-        raise FetchFailed(f"{_shown(url)}: {type(e).__name__}; are AWS_ENDPOINT_URL and the keys right?") from e
+        raise FetchFailed(f"{_shown(url)}: {type(e).__name__}; {_S3_HINT}") from e
     return offset, _s3_pieces(url, found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,29 @@ from alpr_images.outcome import Outcome
 
 _REGION: Final = "us-east-1"
 _CONNECT_WITHIN: Final = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketAccess:
+    """How a store is reached, as `open_bucket` has it; all left out, AWS's own variables and services say."""
+
+    endpoint: str | None = None
+    region: str = _REGION
+    credentials_file: Path | None = None
+
+    def open(self, bucket: str, *, prefix: str = "", answer_within_s: float = 30.0) -> S3Store:
+        """A client of `bucket`, of which one request may take so long; nothing is tried twice."""
+        options: dict[str, Any] = {"region": self.region, "retry_config": {"max_retries": 0}}
+        options["client_options"] = {
+            "allow_http": (self.endpoint or "").startswith("http://"),
+            "connect_timeout": _CONNECT_WITHIN,
+            "timeout": timedelta(seconds=answer_within_s),
+        }
+        if self.endpoint is not None:
+            options["endpoint"] = self.endpoint
+        if self.credentials_file is not None:
+            options["credential_provider"] = FileCredentials(self.credentials_file)
+        return S3Store(bucket, prefix=prefix or None, **options)
 
 
 def open_image_store(url: str, **options: Any) -> ImageStore:
@@ -53,17 +77,8 @@ def open_bucket(
         answer_within_s: what one request may take; nothing is tried twice.
     """
     parts = urlsplit(url)
-    options: dict[str, Any] = {"region": region, "retry_config": {"max_retries": 0}}
-    options["client_options"] = {
-        "allow_http": (endpoint or "").startswith("http://"),
-        "connect_timeout": _CONNECT_WITHIN,
-        "timeout": timedelta(seconds=answer_within_s),
-    }
-    if endpoint is not None:
-        options["endpoint"] = endpoint
-    if credentials_file is not None:
-        options["credential_provider"] = FileCredentials(credentials_file)
-    store = S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **options)
+    access = BucketAccess(endpoint, region, credentials_file)
+    store = access.open(parts.netloc, prefix=parts.path.strip("/"), answer_within_s=answer_within_s)
     return ImageStore(store, InBucket(store))
 
 

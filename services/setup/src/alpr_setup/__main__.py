@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +17,29 @@ from alpr_setup.errors import SetupError
 if TYPE_CHECKING:
     from alpr_setup.buckets import Grant
 
+Command = Callable[..., None]
 KUBECONFIG = click.option(
     "--kubeconfig", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="How to reach the cluster from outside; in a pod its ServiceAccount does.",
 )  # fmt: skip
 NAMESPACE = click.option("--namespace", help="Where the Secrets are; left out, the pod's own.")
+
+
+def _store_options(command: Command) -> Command:
+    """Which S3 server, as whom, and which bucket of it."""
+    there = click.Path(exists=True, dir_okay=False, path_type=Path)
+    folder = click.Path(exists=True, file_okay=False, path_type=Path)
+    admin = "The administrator's Secret, mounted: access-key, secret-key."
+    options = [
+        click.option("--endpoint", envvar="ALPR_IMAGES_ENDPOINT", required=True, help="As https://objectstore:9000."),
+        click.option("--bucket", required=True),
+        click.option("--region", envvar="ALPR_IMAGES_REGION", default="us-east-1", show_default=True),
+        click.option("--ca-file", type=there, help="Who signed its certificate; left out, the system's list."),
+        click.option("--admin", required=True, type=folder, help=admin),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @contextmanager
@@ -97,22 +115,16 @@ def wait(places: tuple[str, ...], within_s: float) -> None:
 
 
 @program.command()
-@click.option("--endpoint", envvar="ALPR_IMAGES_ENDPOINT", required=True, help="As https://objectstore:9000.")
-@click.option("--bucket", required=True)
-@click.option("--region", envvar="ALPR_IMAGES_REGION", default="us-east-1", show_default=True)
-@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--admin", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The administrator's Secret, mounted: access-key, secret-key.",
-)  # fmt: skip
+@_store_options
 @click.option(
     "--user", "users", multiple=True, metavar="FOLDER:ROLE[:PREFIX]",
     help="A user's Secret, mounted, and its role, writer or reader. May be given several times.",
 )  # fmt: skip
+@click.option("--models-bucket", default="", help="Made as well; whoever writes pictures may read the models in it.")
 @click.option("--keep-days", type=click.IntRange(1), help="Pictures are deleted after so many days; left out, never.")
 def bucket(
     endpoint: str, bucket: str, region: str, ca_file: Path | None, admin: Path, users: tuple[str, ...],
-    keep_days: int | None,
+    models_bucket: str, keep_days: int | None,
 ) -> None:  # fmt: skip
     """Make the bucket of evidence images, its users and its retention, on MinIO."""
     from alpr_setup.buckets import ObjectStore
@@ -121,20 +133,38 @@ def bucket(
         store = ObjectStore(endpoint, *_pair(admin), ca_file, region)
         for line in store.ensure_bucket(bucket, {"": keep_days} if keep_days else {}):
             click.echo(line)
+        for line in store.ensure_bucket(models_bucket, {}) if models_bucket else ():
+            click.echo(line)
         for user in users:
-            click.echo(store.ensure_user(bucket, _grant(user)))
+            click.echo(store.ensure_user(bucket, _grant(user, models_bucket)))
+
+
+@program.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_store_options
+def models(folder: Path, endpoint: str, bucket: str, region: str, ca_file: Path | None, admin: Path) -> None:
+    """Put the models of FOLDER, as `alpr models export` wrote it, into the bucket that agents fetch from."""
+    from alpr_setup.buckets import ObjectStore
+
+    with said():
+        files = sorted(folder.glob("*.onnx"))
+        if not files:
+            raise SetupError(f"{folder}: no models there; write them with: alpr models export FOLDER")
+        store = ObjectStore(endpoint, *_pair(admin), ca_file, region)
+        for line in [*store.ensure_bucket(bucket, {}), *store.ensure_files(bucket, files)]:
+            click.echo(line)
 
 
 program.add_command(topics)
 program.add_command(schemas)
 
 
-def _grant(told: str) -> Grant:
+def _grant(told: str, models: str) -> Grant:
     from alpr_setup.buckets import Grant
 
     folder, _, rest = told.partition(":")
     role, _, prefix = rest.partition(":")
-    return Grant(*_pair(Path(folder)), role, prefix)
+    return Grant(*_pair(Path(folder)), role, prefix, models if role == "writer" else "")
 
 
 def _pair(folder: Path) -> tuple[str, str]:

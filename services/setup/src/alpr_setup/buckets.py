@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ import urllib3
 from minio import Minio
 from minio.commonconfig import ENABLED, Filter
 from minio.credentials.providers import StaticProvider
-from minio.error import MinioAdminException, MinioException
+from minio.error import MinioAdminException, MinioException, S3Error
 from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 from minio.minioadmin import MinioAdmin
 
@@ -30,12 +30,14 @@ class Grant:
         access_key, secret_key: as whom.
         role: writer (agents: put and get), reader (API and reconciler: get and list).
         prefix: the one folder that the user reaches; empty for all of the bucket.
+        models: another bucket, of which the user may read every object; empty for none.
     """
 
     access_key: str
     secret_key: str
     role: str
     prefix: str = ""
+    models: str = ""
 
 
 class ObjectStore:
@@ -84,6 +86,27 @@ class ObjectStore:
             raise SetupError(f"user {grant.access_key}: {_reason(e)}") from e
         return f"user {grant.access_key}: {grant.role} of {bucket}/{grant.prefix}"
 
+    def ensure_files(self, bucket: str, files: Sequence[Path]) -> Iterator[str]:
+        """Have `files` in `bucket`, each under its name; what is there in the same size stays. Says what it did."""
+        for path in files:
+            try:
+                size = self._size(bucket, path.name)
+                if size == path.stat().st_size:
+                    yield f"{bucket}/{path.name}: there"
+                    continue
+                self._client.fput_object(bucket, path.name, str(path))
+            except (MinioException, urllib3.exceptions.HTTPError, OSError) as e:
+                raise SetupError(f"{bucket}/{path.name}: {_reason(e)}") from e
+            yield f"{bucket}/{path.name}: put"
+
+    def _size(self, bucket: str, name: str) -> int | None:
+        try:
+            return self._client.stat_object(bucket, name).size
+        except S3Error as e:
+            if e.code in {"NoSuchKey", "NoSuchObject"}:
+                return None
+            raise
+
 
 def policy_of(bucket: str, grant: Grant) -> dict[str, Any]:
     """IAM's document for a user. Pure. Raises SetupError for a role that is none."""
@@ -97,6 +120,9 @@ def policy_of(bucket: str, grant: Grant) -> dict[str, Any]:
         lists = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [f"arn:aws:s3:::{bucket}"]}
         within_prefix = {"Condition": {"StringLike": {"s3:prefix": [f"{grant.prefix}*"]}}} if grant.prefix else {}
         statements.append({**lists, **within_prefix})
+    if grant.models:
+        weights = [f"arn:aws:s3:::{grant.models}/*"]
+        statements.append({"Effect": "Allow", "Action": _ACTIONS["reader"], "Resource": weights})
     return {"Version": "2012-10-17", "Statement": statements}
 
 

@@ -69,6 +69,33 @@ def test_a_changed_password_is_the_users_after_the_next_run(call, object_store, 
         obstore.put(client(object_store, bucket, "changing", "first-secret"), "x", b"1")
 
 
+def test_models_lie_in_a_bucket_of_their_own_that_agents_read_and_do_not_write(call, object_store, tmp_path):
+    agents = secret(tmp_path / "agents", "fleet", "fleet-secret")
+    done = call("setup-pictures", f"{agents}:writer", more=("--models-bucket", "setup-models"))
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "plates-0123.onnx").write_bytes(b"weights")
+    told = ["models", str(folder), "--endpoint", object_store.url, "--bucket", "setup-models"]
+    told += ["--admin", str(tmp_path / "admin")]
+    first, again = (CliRunner().invoke(program, told) for _ in range(2))
+    assert "plates-0123.onnx: put" in first.output
+    assert "plates-0123.onnx: there" in again.output
+    theirs = client(object_store, "setup-models", "fleet", "fleet-secret")
+    assert bytes(obstore.get(theirs, "plates-0123.onnx").bytes()) == b"weights"
+    with pytest.raises(PermissionDeniedError):
+        obstore.put(theirs, "plates-0123.onnx", b"others")
+    obstore.put(client(object_store, "setup-pictures", "fleet", "fleet-secret"), "north/a.jpg", b"picture")
+
+
+def test_a_folder_without_models_names_the_command_that_writes_them(tmp_path):
+    admin = secret(tmp_path / "admin", KEY_ID, SECRET)
+    told = ["models", str(tmp_path), "--endpoint", "http://127.0.0.1:1", "--bucket", "b", "--admin", str(admin)]
+    failed = CliRunner().invoke(program, told)
+    assert failed.exit_code == 1
+    assert "alpr models export" in failed.output
+
+
 @pytest.mark.parametrize(
     ("endpoint", "complaint"), [("http://127.0.0.1:1", "no answer"), ("127.0.0.1:1", "write it as https://host:9000")]
 )

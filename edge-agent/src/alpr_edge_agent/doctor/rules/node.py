@@ -1,0 +1,141 @@
+"""A K3s node. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from alpr_edge_agent.doctor.facts import Node
+from alpr_edge_agent.doctor.findings import Finding, Group
+
+NODE: Final = Group("node")
+USER: Final = 10001
+SITE_LABEL: Final = "ovr-alpr.io/site"
+CLASS_LABEL: Final = "ovr-alpr.io/node-class"
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NVIDIA: Final = re.compile(r"""\.runtimes\.['"]?nvidia['"]?\]""")
+_SYSCTLS: Final = {
+    "net.ipv4.ip_forward": "pods cannot be reached",
+    "net.bridge.bridge-nf-call-iptables": "Services fail",
+}
+_AS_ROOT: Final = "run it as root: sudo alpr doctor --node"
+
+
+def node(seen: Node) -> Iterator[Finding]:
+    """Whether K3s runs as edge pods need it."""
+    yield _service(seen)
+    yield _hostname(seen)
+    yield from _kernel(seen)
+    yield _cgroup(seen)
+    yield from _runtime(seen)
+    yield from _labels(seen)
+    yield from _folders(seen)
+    yield _registries(seen)
+
+
+def _service(seen: Node) -> Finding:
+    if seen.service is None and seen.k3s_version is None:
+        return NODE.problem("K3s", "not installed", "see docs/install-jetson.md, step 3")
+    if seen.service is None:
+        return NODE.not_checked("K3s", f"systemd does not know its service ({seen.k3s_version} is installed)")
+    name, state = seen.service
+    if state != "active":
+        return NODE.problem(
+            "K3s", f"{name} is {state}", f"sudo systemctl enable --now {name}; then journalctl -u {name}"
+        )
+    return NODE.ok("K3s", f"{name} is active, {seen.k3s_version or 'of unknown version'}")
+
+
+def _hostname(seen: Node) -> Finding:
+    if len(seen.hostname) <= 253 and _NAME.fullmatch(seen.hostname.lower()):
+        return NODE.ok("host name", seen.hostname.lower())
+    advice = "sudo hostnamectl set-hostname NAME with small letters, digits and hyphens, then restart k3s"
+    return NODE.problem("host name", f"{seen.hostname!r} cannot name a node", advice)
+
+
+def _kernel(seen: Node) -> Iterator[Finding]:
+    missing = sorted(name for name, there in seen.modules.items() if not there)
+    if missing:
+        advice = f"sudo modprobe -a {' '.join(missing)}, and name them in /etc/modules-load.d/k3s.conf"
+        yield NODE.problem("kernel modules", f"not loaded: {', '.join(missing)}", advice)
+    elif seen.modules:
+        yield NODE.ok("kernel modules", ", ".join(sorted(seen.modules)))
+    for name, effect in _SYSCTLS.items():
+        value = seen.sysctls.get(name)
+        if value is None:
+            yield NODE.not_checked(name, "the kernel does not show it (br_netfilter not loaded?)")
+        elif value != "1":
+            advice = f"sudo sysctl -w {name}=1, and the same line without -w in /etc/sysctl.d/90-k3s.conf"
+            yield NODE.problem(name, f"{value}: {effect}", advice)
+        else:
+            yield NODE.ok(name, value)
+
+
+def _cgroup(seen: Node) -> Finding:
+    if seen.memory_cgroup is None:
+        return NODE.not_checked("memory cgroup", "/sys/fs/cgroup and /proc/cgroups do not say it")
+    if not seen.memory_cgroup:
+        advice = (
+            "add cgroup_enable=memory to the kernel's command line (APPEND in /boot/extlinux/extlinux.conf), reboot"
+        )
+        return NODE.problem("memory cgroup", "off: kubelet does not start", advice)
+    return NODE.ok("memory cgroup", "on")
+
+
+def _runtime(seen: Node) -> Iterator[Finding]:
+    if not seen.jetson and seen.toolkit is None:
+        yield NODE.not_checked("nvidia runtime", "this is no Jetson and has no nvidia-container-runtime")
+        return
+    if seen.toolkit is None:
+        advice = "sudo apt-get install nvidia-container-toolkit, then restart k3s: it looks in /usr/bin at each start"
+        yield NODE.problem("nvidia runtime", "nvidia-container-runtime is not in /usr/bin", advice)
+    elif seen.containerd is None:
+        yield NODE.not_checked("nvidia runtime", seen.unread, _AS_ROOT)
+    elif not _NVIDIA.search(seen.containerd):
+        yield NODE.problem("nvidia runtime", "containerd does not know it", "sudo systemctl restart k3s (or k3s-agent)")
+    else:
+        yield NODE.ok("nvidia runtime", f"containerd runs {seen.toolkit}")
+    if seen.runtime_classes is None:
+        yield NODE.not_checked("RuntimeClass nvidia", seen.unasked)
+    elif "nvidia" not in seen.runtime_classes:
+        yield NODE.problem(
+            "RuntimeClass nvidia", "the cluster has none", "kubectl apply -f the object in docs/install-jetson.md"
+        )
+    else:
+        yield NODE.ok("RuntimeClass nvidia", "there")
+
+
+def _labels(seen: Node) -> Iterator[Finding]:
+    if seen.labels is None:
+        yield NODE.not_checked("labels", seen.unasked)
+        return
+    yield _label(seen.labels, SITE_LABEL, seen.hostname.lower(), "SITE")
+    yield _label(seen.labels, CLASS_LABEL, seen.hostname.lower(), "jetson-orin-nx, cpu or another")
+
+
+def _label(labels: Mapping[str, str], name: str, node_name: str, example: str) -> Finding:
+    if name in labels:
+        return NODE.ok(name, labels[name])
+    advice = f"kubectl label node {node_name} {name}=… ({example}), unless the AlprSite selects nodes in another way"
+    return NODE.warning(name, "the node has no such label", advice)
+
+
+def _folders(seen: Node) -> Iterator[Finding]:
+    if not seen.folders:
+        yield NODE.ok("node's folders", "none yet below /var/lib/alpr-edge; the first edge pod makes its own")
+    for found in seen.folders:
+        check = f"/var/lib/alpr-edge/{found.name}"
+        if found.uid == USER:
+            yield NODE.ok(check, f"belongs to user {USER}")
+        else:
+            told = f"belongs to user {found.uid}, the agent runs as {USER}"
+            yield NODE.problem(check, told, f"sudo chown {USER}:{USER} {check}; the pod does so at its next start")
+
+
+def _registries(seen: Node) -> Finding:
+    if seen.registries_error:
+        return NODE.problem("registries.yaml", seen.registries_error, "correct it, then restart k3s")
+    if seen.mirrors is None:
+        return NODE.ok("registries.yaml", "none: images come from where they are named, or from agent/images")
+    return NODE.ok("registries.yaml", f"mirrors of {', '.join(seen.mirrors) or 'nothing'}")
