@@ -31,14 +31,15 @@ import structlog
 import urllib3
 
 from alpr_kafka.decoding import PlainDecoder
+from alpr_kafka.interpreter import tune_interpreter
 from alpr_kafka.records import Record, Refused
 from alpr_schemas import codec, topics
 from alpr_schemas.identity import event_id, iso
 from alpr_search_indexer.catalogue import Catalogue, Shape
 from alpr_search_indexer.handler import IndexHandler
 from alpr_search_indexer.indices import Month, Names
-from alpr_search_indexer.parts import tune_interpreter
 from alpr_search_indexer.search_engine import SearchEngine
+from alpr_search_indexer.service import TURN_S
 from alpr_search_indexer.settings import OpenSearchSettings
 from alpr_search_indexer.writer import Pace, Writer
 from alpr_testing.opensearch import OpenSearch, running_opensearch
@@ -116,7 +117,7 @@ def measure(url: str, events: int, rounds: int, pace: Pace) -> IndexRates:
 def _tuned() -> Iterator[None]:
     """The interpreter as the service has it; for raw too."""
     before = sys.getswitchinterval(), gc.get_threshold()
-    tune_interpreter()
+    tune_interpreter(TURN_S)
     try:
         yield
     finally:

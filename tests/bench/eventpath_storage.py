@@ -23,6 +23,7 @@ from psycopg import sql
 
 from alpr_kafka.decoding import PlainDecoder
 from alpr_kafka.handling import Prepared
+from alpr_kafka.interpreter import tune_interpreter
 from alpr_kafka.records import Place, Record
 from alpr_kafka.registry import Registry
 from alpr_kafka.settings import KafkaSettings, RegistrySettings
@@ -34,7 +35,7 @@ from alpr_storage_consumer.batches import Work
 from alpr_storage_consumer.handler import StorageHandler
 from alpr_storage_consumer.migrate import migrate
 from alpr_storage_consumer.rows import COLUMNS
-from alpr_storage_consumer.service import tune_interpreter
+from alpr_storage_consumer.service import TURN_S
 from alpr_storage_consumer.settings import StorageSettings
 from alpr_storage_consumer.store import Store
 from alpr_testing.kafka import running_broker
@@ -94,7 +95,9 @@ def storage_ratios(dsn: str, topic: Topic, *, count: int, rounds: int = 5) -> St
     prebuilt = binary_copy.SIGNATURE + b"".join(lines) + binary_copy.TRAILER
     handler.close()
     topic.fill(records)
-    tune_interpreter()  # once more: what the bench holds is nothing that the service's collector would walk through
+    tune_interpreter(
+        TURN_S
+    )  # once more: what the bench holds is nothing that the service's collector would walk through
     taken: dict[str, list[float]] = {}
     for _ in range(rounds):
         for name, took_s in _round(dsn, topic, batches, prebuilt, singles):

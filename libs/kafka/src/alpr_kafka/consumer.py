@@ -24,6 +24,7 @@ from alpr_kafka.assignments import Assignment
 from alpr_kafka.errors import DeadLetterFlood, Fenced, Misdeployed, Unavailable
 from alpr_kafka.flood import FloodGauge
 from alpr_kafka.handling import Handler, Prepared
+from alpr_kafka.interpreter import HeapTrimmer
 from alpr_kafka.lag import tell_lag
 from alpr_kafka.letters import ORIGINAL_TOPIC, RETRIED, retry_topic
 from alpr_kafka.records import Place, Record, Refused
@@ -88,6 +89,7 @@ class Consumer(Generic[W]):
         self._spilled: list[Message] = []
         self._places: dict[tuple[str, int], Place] = {}
         self._span = tracing.processing(settings.group_id)
+        self._heap = HeapTrimmer()
         self._fenced_at: float | None = None
         self._paused = False
         self._claim_at = 0.0
@@ -142,6 +144,7 @@ class Consumer(Generic[W]):
                 self._take(messages, stop)
             self._reap(wait=False)
             self._hold_back()
+            self._heap.look()
 
     def _take(self, messages: list[Message], stop: threading.Event) -> None:
         generation, began = self._assignment.generation, time.monotonic()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -49,15 +47,3 @@ def picture_audit(database: Database, bounds: ReconcileSettings) -> tuple[Pictur
         database, findings, store, limit=bounds.pictures, window=bounds.window, grace=bounds.picture_grace
     )
     return audit, findings
-
-
-def tune_interpreter() -> None:
-    """Once, after everything is opened: fewer collections (batches make no cycles), and shorter turns of threads.
-
-    One thread decodes the next batch while others wait for answers; at the usual 5 ms a turn, those that could send the
-    next request stand in line behind it, and the engine has nothing to do.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
-    sys.setswitchinterval(0.0005)

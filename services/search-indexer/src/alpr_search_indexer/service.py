@@ -15,6 +15,7 @@ from alpr_kafka.dead_letters import DeadLetters
 from alpr_kafka.decoding import Decoder, FramedDecoder
 from alpr_kafka.errors import Unavailable as KitUnavailable
 from alpr_kafka.errors import Undecodable
+from alpr_kafka.interpreter import tune_interpreter
 from alpr_kafka.producer import Producer
 from alpr_kafka.records import Record
 from alpr_kafka.registry import Registry
@@ -33,6 +34,7 @@ from alpr_search_indexer.writer import Pace, Writer
 
 log = structlog.get_logger(__name__)
 CONSUMER = "indexer"
+TURN_S = 0.0005
 Told = Callable[[bool, str], None]
 _LONGEST_WAIT_S = 30.0
 
@@ -60,7 +62,7 @@ def run(stop: threading.Event, told: Told) -> None:
         writer = Writer(engine, catalogue.make_month, pace, stop)
         handler = IndexHandler(decoder, writer, catalogue.names.written, search.keep)
         consumer = Consumer(settings, kafka, handler, letters.send, retries=CONSUMER, told=told)
-        parts.tune_interpreter()
+        tune_interpreter(TURN_S)
         if every:
             upkeep.start()
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -12,6 +10,7 @@ from alpr_kafka.consumer import Consumer
 from alpr_kafka.dead_letters import DeadLetters
 from alpr_kafka.decoding import Decoder, FramedDecoder
 from alpr_kafka.errors import Unavailable, Undecodable
+from alpr_kafka.interpreter import tune_interpreter
 from alpr_kafka.producer import Producer
 from alpr_kafka.records import Record
 from alpr_kafka.registry import Registry
@@ -23,7 +22,7 @@ from alpr_storage_consumer.store import Patience, Store
 from alpr_storage_consumer.upkeep import Upkeep
 
 CONSUMER = "storage"
-_SWITCH_S = 0.0001
+TURN_S = 0.0001
 Told = Callable[[bool, str], None]
 
 
@@ -48,23 +47,12 @@ def run(settings: StorageSettings, stop: threading.Event, told: Told) -> None:
         upkeep = Upkeep(database.dsn(), retention.by_table(), retention.every)
         thread = threading.Thread(target=upkeep.run, args=(stop,), name="upkeep", daemon=True)
         thread.start()
-        tune_interpreter()
+        tune_interpreter(TURN_S)
         try:
             consumer.run(stop)
         finally:
             stop.set()
             thread.join(settings.stop_within_s)
-
-
-def tune_interpreter() -> None:
-    """Once, after everything is opened: shorter turns of threads, and fewer collections (batches make no cycles).
-
-    One thread decodes while another waits for the database: at the usual 5 ms a turn, each answer would wait as long.
-    """
-    sys.setswitchinterval(_SWITCH_S)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
 
 
 def fields_of(decoder: Decoder, record: Record) -> dict[str, str]:
