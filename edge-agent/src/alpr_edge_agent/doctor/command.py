@@ -21,7 +21,7 @@ alpr doctor --sinks                      brokers, registry and object store that
 
 \b
 In a pod of a site:
-  kubectl exec -n north ds/north-cpu -c agent -- alpr doctor --sinks
+  kubectl exec -n north ds/alpr-edge-north-cpu -c agent -- alpr doctor --sinks
 
 Nothing is changed; one small file is written into the data folder, to measure it, and removed. What cannot be looked at
 is said to be "not checked", with the reason. Ends with 1 where there is a problem; warnings do not count.

@@ -149,6 +149,10 @@ class NodeFolder:
     uid: int
 
 
+ModuleState: TypeAlias = Literal["loaded", "there", "missing", "unknown"]
+"""loaded: or built in. there: can be loaded. unknown: the kernel's list of modules is not here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A K3s node, seen from the host.
@@ -157,7 +161,7 @@ class Node:
         service: which of k3s and k3s-agent is installed, and its state; None where there is none.
         containerd: text of K3s's containerd configuration; None where it cannot be read, with `unread` saying why.
         toolkit: where nvidia-container-runtime lies, where K3s looks for it.
-        modules: of the kernel: loaded or built in.
+        modules: of the kernel, by name.
         sysctls: values by name; None where there is none.
         runtime_classes: names in the cluster; None where no API server could be asked.
         labels: of this node in the cluster; None likewise. `unasked` says why.
@@ -171,7 +175,7 @@ class Node:
     containerd: str | None
     unread: str
     toolkit: str | None
-    modules: Mapping[str, bool]
+    modules: Mapping[str, ModuleState]
     sysctls: Mapping[str, str | None]
     memory_cgroup: bool | None
     runtime_classes: tuple[str, ...] | None

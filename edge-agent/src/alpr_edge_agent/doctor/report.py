@@ -19,26 +19,20 @@ def as_json(findings: Sequence[Finding]) -> str:
 
 
 def print_table(findings: Sequence[Finding]) -> None:
-    """A block a group, a line a finding, and below it what to do; at the end the sum."""
+    """A block a group, a finding a row, and below it what to do; at the end the sum."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False, markup=False)
     for group in dict.fromkeys(found.group for found in findings):
-        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column(no_wrap=True, min_width=11)
-        table.add_column(overflow="fold", min_width=14)
         table.add_column(overflow="fold")
         for found in findings:
             if found.group == group:
-                level = Text(found.level, _STYLES[found.level])
-                table.add_row(level, found.check, Text.assemble(found.seen, *_advice(found)))
-        console.print(Text(group, "bold"))
-        console.print(table)
-        console.print()
+                advice = [(f"\nwhat to do: {found.advice}", "cyan")] if found.advice else []
+                told = Text.assemble((found.check, "bold"), f": {found.seen}", *advice)
+                table.add_row(Text(found.level, _STYLES[found.level]), told)
+        console.print(Text(group, "bold underline"), table, "")
     console.print(counted(findings))
-
-
-def _advice(found: Finding) -> list[tuple[str, str]]:
-    return [(f"\nwhat to do: {found.advice}", "cyan")] if found.advice else []

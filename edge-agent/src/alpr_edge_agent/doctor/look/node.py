@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from alpr_edge_agent.doctor.facts import Node, NodeFolder
+from alpr_edge_agent.doctor.facts import ModuleState, Node, NodeFolder
 from alpr_edge_agent.doctor.look.gpu import is_jetson
 from alpr_edge_agent.doctor.look.system import program, said, text_of
 
@@ -19,7 +19,7 @@ K3S_CONFIG: Final = Path("/etc/rancher/k3s/k3s.yaml")
 CONTAINERD: Final = Path("/var/lib/rancher/k3s/agent/etc/containerd/config.toml")
 REGISTRIES: Final = Path("/etc/rancher/k3s/registries.yaml")
 EDGE: Final = Path("/var/lib/alpr-edge")
-_MODULES: Final = ("br_netfilter", "overlay")
+_MODULES: Final = ("br_netfilter", "overlay", "vxlan", "nf_conntrack", "xt_comment")
 _SYSCTLS: Final = ("net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables")
 _TOOLKITS: Final = ("/usr/local/nvidia/toolkit/nvidia-container-runtime", "/usr/bin/nvidia-container-runtime")
 
@@ -78,9 +78,19 @@ def _containerd() -> tuple[str | None, str]:
         return None, f"there is no {CONTAINERD}; has K3s ever started?"
 
 
-def _modules() -> dict[str, bool]:
-    built_in = text_of(f"/lib/modules/{platform.release()}/modules.builtin") or ""
-    return {name: Path(f"/sys/module/{name}").exists() or f"/{name}.ko" in built_in for name in _MODULES}
+def _modules() -> dict[str, ModuleState]:
+    folder = Path("/lib/modules") / platform.release()
+    built_in, files = text_of(folder / "modules.builtin"), text_of(folder / "modules.dep")
+    return {name: module_state(name, built_in, files) for name in _MODULES}
+
+
+def module_state(name: str, built_in: str | None, files: str | None) -> ModuleState:
+    """What of a module, by the kernel's lists of what is built in and of files that can be loaded."""
+    if Path(f"/sys/module/{name}").exists() or f"/{name}.ko" in (built_in or ""):
+        return "loaded"
+    if f"/{name}.ko" in (files or ""):
+        return "there"
+    return "unknown" if built_in is None else "missing"
 
 
 def _memory_cgroup() -> bool | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from alpr_edge_agent.doctor.facts import Node
+from alpr_edge_agent.doctor.facts import ModuleState, Node
 from alpr_edge_agent.doctor.findings import Finding, Group
 
 NODE: Final = Group("node")
@@ -55,21 +55,35 @@ def _hostname(seen: Node) -> Finding:
 
 
 def _kernel(seen: Node) -> Iterator[Finding]:
-    missing = sorted(name for name, there in seen.modules.items() if not there)
-    if missing:
-        advice = f"sudo modprobe -a {' '.join(missing)}, and name them in /etc/modules-load.d/k3s.conf"
-        yield NODE.problem("kernel modules", f"not loaded: {', '.join(missing)}", advice)
-    elif seen.modules:
-        yield NODE.ok("kernel modules", ", ".join(sorted(seen.modules)))
+    yield _modules(seen)
     for name, effect in _SYSCTLS.items():
         value = seen.sysctls.get(name)
-        if value is None:
-            yield NODE.not_checked(name, "the kernel does not show it (br_netfilter not loaded?)")
-        elif value != "1":
-            advice = f"sudo sysctl -w {name}=1, and the same line without -w in /etc/sysctl.d/90-k3s.conf"
-            yield NODE.problem(name, f"{value}: {effect}", advice)
-        else:
+        if value == "1":
             yield NODE.ok(name, value)
+        elif not _runs(seen):
+            yield NODE.ok(name, f"{value or 'not there'}; K3s sets it when it starts")
+        else:
+            advice = f"sudo sysctl -w {name}=1, and the same line without -w in /etc/sysctl.d/90-k3s.conf"
+            yield NODE.problem(name, f"{value or 'not there'}: {effect}", advice)
+
+
+def _runs(seen: Node) -> bool:
+    return seen.service is not None and seen.service[1] == "active"
+
+
+def _modules(seen: Node) -> Finding:
+    def those(state: ModuleState) -> str:
+        return " ".join(sorted(name for name, found in seen.modules.items() if found == state))
+
+    if missing := those("missing"):
+        advice = "use a kernel that has them; sudo k3s check-config says what each is for"
+        return NODE.problem("kernel modules", f"this kernel lacks {missing}", advice)
+    if (waiting := those("there")) and _runs(seen):
+        advice = f"sudo modprobe -a {waiting}, and name them in /etc/modules-load.d/k3s.conf"
+        return NODE.problem("kernel modules", f"not loaded: {waiting}", advice)
+    if unknown := those("unknown"):
+        return NODE.not_checked("kernel modules", f"the kernel's list is not here; of {unknown} nothing is known")
+    return NODE.ok("kernel modules", "loaded, or K3s loads them when it starts")
 
 
 def _cgroup(seen: Node) -> Finding:
