@@ -76,8 +76,14 @@ chaos-edge: .venv/.ready-dev ## 100 seeded kill -9 of pipeline, agent and standa
 .PHONY: test-operator
 test-operator: .venv/.ready-dev servers ## every test of the operator, its schemas, charts and harness, the long ones too; about 15 minutes
 	@tools/debian-packages node
-	$(BIN)/pytest -q operator schemas libs/kubernetes libs/sealing libs/testing tests/deploy tests/e2e \
+	$(BIN)/pytest -q operator schemas libs/kubernetes libs/sealing libs/testing tests/deploy tests/e2e/test_operator_and_agent.py \
 		edge-agent/tests/integration/test_agent_on_the_api.py edge-agent/tests/integration/test_node_agent.py
+
+.PHONY: e2e
+e2e: .venv/.ready-dev servers ## apply a Camera, query its plates: images, charts and a real node, as root on Debian; about 30 minutes cold
+	@tools/debian-packages node
+	@tools/kubernetes kubelet kube-proxy coredns pause >/dev/null
+	$(BIN)/pytest -q -s tests/e2e/cluster
 
 .PHONY: test-deploy
 test-deploy: .venv/.ready-dev servers ## charts in every size and mode, on a real API server and with real servers; about 5 minutes

@@ -75,6 +75,12 @@ CENTRAL = [
     ({"objectStore": {"bucket": "No"}}, "'/objectStore/bucket'"),
     ({"objectStore": {"external": {"endpoint": "https://s3"}}}, "'/objectStore/external/endpoint': value must be ''"),
     ({"objectStore": {"keepDays": -1}}, "'/objectStore/keepDays'"),
+    ({"models": {"upload": {"claim": "m", "hostPath": "/srv/m"}}}, "models.upload: claim and hostPath are two places"),
+    ({"models": {"upload": {"hostPath": "srv/m"}}}, "'/models/upload/hostPath'"),
+    (
+        {"models": {"upload": {"claim": "m"}}, "objectStore": {"mode": "external"}},
+        "models.upload: the object store is yours",
+    ),
     ({"secrets": {"renew": "weekly"}}, "'/secrets/renew'"),
     ({"networkPolicy": {"edgeCidrs": ["everywhere"]}}, "'/networkPolicy/edgeCidrs/0'"),
     ({"tls": {"enabled": "yes"}}, "'/tls/enabled': got string, want boolean"),

@@ -65,34 +65,7 @@ spec:
             storage: {{ $told.storage.size }}
 {{- if $told.storage.hostPath }}
 ---
-# Of type local, not hostPath: kubelet gives the folder to the pod's group, so that nothing needs to run as root for it.
-apiVersion: v1
-kind: PersistentVolume
-metadata:
-  name: {{ .root.Release.Namespace }}-{{ .part }}
-  labels: {{- include "alpr-lib.labels" . | nindent 4 }}
-spec:
-  accessModes: [ReadWriteOnce]
-  capacity:
-    storage: {{ $told.storage.size }}
-  persistentVolumeReclaimPolicy: Retain
-  storageClassName: ""
-  claimRef:
-    apiVersion: v1
-    kind: PersistentVolumeClaim
-    namespace: {{ .root.Release.Namespace }}
-    name: data-{{ .part }}-0
-  local:
-    path: {{ $told.storage.hostPath }}
-  nodeAffinity:
-    required:
-      nodeSelectorTerms:
-        - matchExpressions:
-            {{- if $told.storage.node }}
-            - {key: kubernetes.io/hostname, operator: In, values: [{{ $told.storage.node | quote }}]}
-            {{- else }}
-            - {key: kubernetes.io/os, operator: In, values: [linux]}
-            {{- end }}
+{{ include "alpr-central.localVolume" (dict "root" .root "part" .part "claim" (printf "data-%s-0" .part) "storage" $told.storage "mode" "ReadWriteOnce") }}
 {{- end }}
 ---
 apiVersion: v1
@@ -111,6 +84,39 @@ spec:
 ---
 {{ include "alpr-lib.disruptionBudget" . }}
 {{- end }}
+{{- end }}
+
+{{/* A folder of the node as a volume. Of type local, not hostPath: kubelet gives the folder to the pod's group, so that nothing needs
+to run as root for it, and pods keep to the restricted profile. Takes (dict "root" $ "part" NAME "claim" NAME "storage" STORAGE "mode"
+MODE). */}}
+{{- define "alpr-central.localVolume" -}}
+apiVersion: v1
+kind: PersistentVolume
+metadata:
+  name: {{ .root.Release.Namespace }}-{{ .part }}
+  labels: {{- include "alpr-lib.labels" . | nindent 4 }}
+spec:
+  accessModes: [{{ .mode }}]
+  capacity:
+    storage: {{ .storage.size }}
+  persistentVolumeReclaimPolicy: Retain
+  storageClassName: ""
+  claimRef:
+    apiVersion: v1
+    kind: PersistentVolumeClaim
+    namespace: {{ .root.Release.Namespace }}
+    name: {{ .claim }}
+  local:
+    path: {{ .storage.hostPath }}
+  nodeAffinity:
+    required:
+      nodeSelectorTerms:
+        - matchExpressions:
+            {{- if .storage.node }}
+            - {key: kubernetes.io/hostname, operator: In, values: [{{ .storage.node | quote }}]}
+            {{- else }}
+            - {key: kubernetes.io/os, operator: In, values: [linux]}
+            {{- end }}
 {{- end }}
 
 {{/* A volume of a Secret. Takes (dict "name" NAME "secret" SECRET). */}}

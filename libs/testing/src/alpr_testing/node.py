@@ -62,6 +62,11 @@ class Node:
         self._processes = ServerProcesses(folder, {})
         self._socket = folder / "containerd.sock"
 
+    @property
+    def host(self) -> str:
+        """This machine's address, as pods reach it."""
+        return _NEAR
+
     def import_image(self, archive: Path, name: str) -> None:
         """Have the OCI archive at `archive` as image `name`, as pods name it."""
         ctr = ["ctr", "-a", str(self._socket), "-n", "k8s.io", "images"]

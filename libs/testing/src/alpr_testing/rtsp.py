@@ -17,6 +17,7 @@ from typing import Any, Self
 from alpr_testing.needs import missing
 
 PYTHON = "/usr/bin/python3"
+_ESTABLISHED = "01"  # in /proc/net/tcp
 PACKAGES = (
     "python3-gi",
     "gir1.2-gst-rtsp-server-1.0",
@@ -53,9 +54,16 @@ class RtspServer:
     """A running server; a context manager. Clips start from their beginning when the first client of a path comes."""
 
     def __init__(
-        self, streams: Mapping[str, Stream], users: Mapping[str, str], closed: Sequence[str], port: int
+        self,
+        streams: Mapping[str, Stream],
+        users: Mapping[str, str],
+        closed: Sequence[str],
+        port: int,
+        address: str = "127.0.0.1",
     ) -> None:
+        self.address = address
         self._wanted = {
+            "address": address,
             "streams": {path: {"clip": str(s.clip), "loop": s.loop} for path, s in streams.items()},
             "users": dict(users),
             "closed": list(closed),
@@ -74,19 +82,30 @@ class RtspServer:
         users: Mapping[str, str] = {},
         closed: Sequence[str] = (),
         port: int = 0,
+        address: str = "127.0.0.1",
     ) -> RtspServer:
-        """Serve `streams` (by path, as "/cam1"); the paths in `closed` need one of `users`. Blocks until it listens."""
+        """Serve `streams` (by path, as "/cam1"); the paths in `closed` need one of `users`. Blocks until it listens.
+
+        `address` is one of this machine's, for the pods of a node of the tests: that of its pair of interfaces.
+        """
         require_gstreamer()
-        return cls(streams, users, closed, port)
+        return cls(streams, users, closed, port, address)
 
     def url(self, path: str) -> str:
         """The address of `path`, without user and password."""
-        return f"rtsp://127.0.0.1:{self.port}{path}"
+        return f"rtsp://{self.address}:{self.port}{path}"
 
     def runs(self, path: str) -> list[float]:
         """Unix times at which the clip of `path` began, one a run, over all restarts."""
         with self._told:
             return [float(start["at"]) for start in self._starts if start["path"] == path]
+
+    @property
+    def clients(self) -> int:
+        """How many connections are open, of this machine's own namespace and of others."""
+        ours = f":{self.port:04X}"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(row[1].endswith(ours) and row[3] == _ESTABLISHED for row in rows)
 
     def kill(self) -> None:
         """SIGKILL: connections break without a word."""

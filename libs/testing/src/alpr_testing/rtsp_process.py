@@ -1,7 +1,7 @@
 """The RTSP server's process: run by Debian's own python3, which has GStreamer's bindings; imports nothing of ours.
 
-Reads one JSON object from stdin: {"port": int, "streams": {path: {"clip", "loop"}}, "users": {name: password},
-"closed": [paths that need a user]}. Tells on stdout, one JSON object a line: {"ready": port}, and for every run of a
+Reads one JSON object from stdin: {"port": int, "address": str, "streams": {path: {"clip", "loop"}}, "users": {name:
+password}, "closed": [paths that need a user]}. Tells on stdout, one JSON object a line: {"ready": port}, and for every run of a
 clip {"path", "run", "at"}: the Unix time at which the picture of presentation time 0 left.
 """
 
@@ -139,7 +139,7 @@ def main() -> None:
     wanted = json.load(sys.stdin)
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(wanted.get("address", "127.0.0.1"))
     server.set_service(str(wanted["port"]))
     if wanted["users"]:
         server.set_auth(authentication(wanted["users"]))

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from threading import Event
 
 
-def until(condition: Callable[[], bool], within_s: float, what: str) -> None:
-    """Wait for `condition`; raises TimeoutError that names `what`."""
+def until(condition: Callable[[], bool], within_s: float, what: str, every_s: float = 0.05) -> None:
+    """Wait for `condition`, asked every so often; raises TimeoutError that names `what`."""
     deadline, pause = time.monotonic() + within_s, Event()
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {within_s:.0f} s for {what}")
-        pause.wait(0.05)
+        pause.wait(every_s)
