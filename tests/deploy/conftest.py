@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from alpr_testing.control_plane import binaries
+from alpr_testing.kubeconform import schema_folders
 from alpr_testing.lua import Lua
 
 REPOSITORY = Path(__file__).parents[2]
@@ -94,6 +95,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def programs() -> Path:
     return binaries()
+
+
+@pytest.fixture(scope="session")
+def schemas() -> list[Path]:
+    """Folders of JSON schemas: Kubernetes', ours, and those of other projects that can be had here."""
+    return schema_folders(REPOSITORY)
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from alpr_testing.needs import missing
+from alpr_testing import kubeconform
+from alpr_testing.manifests import containers, outside_the_restricted_profile, pods
 
 pytestmark = pytest.mark.integration
 
@@ -28,22 +28,6 @@ GOLDEN = (
 )
 # Who may ask the API server, and who writes to the root of its file system: nobody else.
 ASKS_THE_API = {"alpr-secrets", "alpr-secrets-first", "alpr-secrets-last"}
-
-
-def pods(found: list[Manifest]) -> Iterator[tuple[str, Manifest, Manifest]]:
-    """Name, labels and spec of each pod, also of those that Jobs and CronJobs make."""
-    for one in found:
-        spec = one.get("spec") or {}
-        if one["kind"] == "CronJob":
-            spec = spec["jobTemplate"]["spec"]
-        if one["kind"] == "Pod":
-            yield one["metadata"]["name"], one["metadata"]["labels"], spec
-        elif one["kind"] in ("Deployment", "StatefulSet", "Job", "CronJob", "DaemonSet"):
-            yield one["metadata"]["name"], spec["template"]["metadata"]["labels"], spec["template"]["spec"]
-
-
-def containers(pod: Manifest) -> list[Manifest]:
-    return [*pod.get("initContainers", []), *pod["containers"]]
 
 
 def one(found: list[Manifest], kind: str, name: str) -> Manifest:
@@ -82,22 +66,7 @@ def test_charts_ask_neither_chance_nor_the_cluster() -> None:
 
 
 def test_no_pod_leaves_the_restricted_profile(rendered: list[Manifest], case: str) -> None:
-    """The rules of Kubernetes' "Pod Security Standards", restricted; and a root file system that cannot be written."""
-    for name, _, pod in pods(rendered):
-        security = pod["securityContext"]
-        assert security["runAsNonRoot"] is True, name
-        assert security["runAsUser"] > 0, name
-        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
-        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys(), name
-        kinds = {key for volume in pod.get("volumes", []) for key in volume if key != "name"}
-        assert kinds <= {"configMap", "emptyDir", "secret"}, name
-        for container in containers(pod):
-            context = container["securityContext"]
-            assert context["allowPrivilegeEscalation"] is False, name
-            assert context["capabilities"] == {"drop": ["ALL"]}, name
-            assert context["readOnlyRootFilesystem"] is True, name
-            assert not {"privileged", "runAsUser", "procMount"} & context.keys(), name
-            assert not any("hostPort" in port for port in container.get("ports", [])), name
+    assert outside_the_restricted_profile(rendered) == []
 
 
 def test_pods_have_limits_and_ask_no_api_server(rendered: list[Manifest], case: str) -> None:
@@ -190,31 +159,6 @@ def test_replicas_can_be_drained_one_by_one(rendered: list[Manifest], case: str)
 # --- schemas
 
 
-@pytest.fixture(scope="session")
-def schemas(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Folders of JSON schemas: Kubernetes', ours, and those of other projects that can be had here."""
-    done = subprocess.run([REPOSITORY / "tools" / "deploy-schemas"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        missing(f"no schemas for kubeconform: {done.stderr[-500:]}")
-    folders = [
-        folder / "schemas" for folder in sorted(Path(done.stdout.strip()).iterdir()) if (folder / "schemas").is_dir()
-    ]
-    if not any(folder.parent.name == "kubernetes" for folder in folders):
-        missing(f"Kubernetes' schemas cannot be had: {done.stderr[-500:]}")
-    return folders
-
-
-# Kinds of other projects, and whose schemas judge them.
-FOREIGN = {
-    "postgresql.cnpg.io": "cnpg",
-    "opensearch.org": "opensearch",
-    "monitoring.coreos.com": "prometheus",
-    "kafka.strimzi.io": "strimzi",
-    "keda.sh": "keda",
-    "gateway.networking.k8s.io": "gateway",
-}
-
-
 MISSPELT = {
     "kubernetes": ("central", "serviceName:", "servicename:"),
     "strimzi": ("central-kafka-operator", "entityOperator:", "entityOperators:"),
@@ -227,34 +171,19 @@ MISSPELT = {
 def verdicts(
     programs: Path, schemas: list[Path], texts: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[Manifest]]:
-    """What kubeconform says of each object of each case, and of cases with a misspelt word; in one run, as it reads for long."""
-    folder = tmp_path_factory.mktemp("judged")
+    """What kubeconform says of each object of each case, and of cases with a misspelt word."""
     wrong = {f"misspelt-{group}": texts[case].replace(word, other) for group, (case, word, other) in MISSPELT.items()}
-    for name, text in (texts | wrong).items():
-        (folder / f"{name}.yaml").write_text(text)
-    command = [str(programs / "kubeconform"), "-strict", "-verbose", "-output", "json", "-ignore-missing-schemas"]
-    command += ["-skip", "CustomResourceDefinition"]  # the API server itself judges those
-    for each in schemas:
-        form = "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}"
-        if each.parent.name == "kubernetes":
-            form = "{{.ResourceKind}}{{.KindSuffix}}"
-        command += ["-schema-location", f"{each}/{form}.json"]
-    told = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False)
-    found: dict[str, list[Manifest]] = {}
-    for one in json.loads(told.stdout)["resources"]:
-        found.setdefault(Path(one["filename"]).stem, []).append(one)
-    return found
+    folder = tmp_path_factory.mktemp("judged")
+    return kubeconform.verdicts(programs / "kubeconform", schemas, texts | wrong, folder)
 
 
 def test_29_kubeconform_finds_nothing(
     verdicts: dict[str, list[Manifest]], schemas: list[Path], rendered: list[Manifest], case: str
 ) -> None:
     assert len(verdicts[case]) == len(rendered)
-    assert [one for one in verdicts[case] if one["status"] in ("statusInvalid", "statusError")] == []
-    here = {folder.parent.name for folder in schemas}
-    skipped = {one["version"].partition("/")[0] for one in verdicts[case] if one["status"] == "statusSkipped"}
-    skipped -= {"apiextensions.k8s.io"}
-    assert skipped <= {group for group, name in FOREIGN.items() if name not in here}
+    assert kubeconform.invalid(verdicts[case]) == []
+    skipped = kubeconform.not_judged(verdicts[case])
+    assert skipped <= kubeconform.out_of_reach(schemas)
     if skipped:
         pytest.skip(f"not verified here, as their CRDs cannot be had: {', '.join(sorted(skipped))}; the rest is valid")
 
