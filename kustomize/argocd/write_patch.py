@@ -13,7 +13,7 @@ from typing import Final
 import yaml
 
 HERE: Final = Path(__file__).parent
-SCRIPTS: Final = HERE / "resource_customizations" / "ovr-alpr.io"
+SCRIPTS: Final = HERE / "resource_customizations"
 PATCH: Final = HERE / "argocd-cm.patch.yaml"
 _HEAD: Final = "# Made by write_patch.py from resource_customizations/: change the scripts there.\n"
 # Statuses turn often and are not Git's: without this each turn makes Argo CD compare the whole application anew.
@@ -36,13 +36,13 @@ yaml.SafeDumper.add_representer(_Text, _block)
 
 def rendered() -> str:
     """What the patch shall hold."""
-    data = {key: _Text(text) for kind in sorted(SCRIPTS.iterdir()) for key, text in _entries(kind)}
+    data = {key: _Text(text) for kind in sorted(SCRIPTS.glob("*/*")) for key, text in _entries(kind)}
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm"}, "data": data}
     return _HEAD + yaml.safe_dump(manifest, sort_keys=False, width=160)
 
 
 def _entries(kind: Path) -> Iterator[tuple[str, str]]:
-    name = f"ovr-alpr.io_{kind.name}"
+    name = f"{kind.parent.name}_{kind.name}"
     yield f"resource.customizations.health.{name}", (kind / "health.lua").read_text()
     if (kind / "actions").is_dir():
         yield f"resource.customizations.actions.{name}", _actions(kind / "actions")

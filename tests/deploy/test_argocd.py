@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from alpr_testing.lua import Lua, ScriptError
 pytestmark = pytest.mark.integration
 
 ARGOCD = Path(__file__).parents[2] / "kustomize" / "argocd"
-SCRIPTS = ARGOCD / "resource_customizations" / "ovr-alpr.io"
+CUSTOMIZATIONS = ARGOCD / "resource_customizations"
+SCRIPTS = CUSTOMIZATIONS / "ovr-alpr.io"
+PLATFORM = ARGOCD / "examples" / "platform"
 KINDS = ("AlprSite", "Camera", "EdgeAssignment", "EdgeReport")
+HEALTH = (*(f"ovr-alpr.io/{kind}" for kind in KINDS), "argoproj.io/Application")
 STATES = (None, "True", "False", "Unknown")
 GENERATIONS = ("observed", "older", "never")
 Patch = Mapping[str, Any]
@@ -189,24 +193,56 @@ def test_28_report_health_over_every_mix_of_conditions(lua: Lua) -> None:
     assert told == expected
 
 
+# --- Application
+
+
+APP_STATES = (None, "Healthy", "Progressing", "Degraded", "Suspended", "Missing", "Unknown")
+PHASES = (None, "Running", "Terminating", "Succeeded", "Failed", "Error")
+
+
+def app_health(status: str | None, phase: str | None, *, deleting: bool) -> str:
+    """A child is healthy when it says so and nothing is going on; a failed sync is never passed over."""
+    if deleting or phase in ("Running", "Terminating"):
+        return "Progressing"
+    return "Degraded" if phase in ("Failed", "Error") else status or "Progressing"
+
+
+def test_health_of_an_app_among_apps_over_every_mix(lua: Lua) -> None:
+    told = lua.statuses(
+        (CUSTOMIZATIONS / "argoproj.io" / "Application" / "health.lua").read_text(),
+        {"kind": "Application", "metadata": {"name": "n"}, "spec": {}},
+        [
+            [{"status": {"health": {"status": state}}} if state else {} for state in APP_STATES],
+            [{"status": {"operationState": {"phase": phase}}} if phase else {} for phase in PHASES],
+            [deletion(deleting=False), deletion(deleting=True)],
+        ],
+    )
+    mixes = product(APP_STATES, PHASES, (False, True))
+    assert told == [app_health(status, phase, deleting=deleting) for status, phase, deleting in mixes]
+
+
 # --- Argo CD's own test files
 
 
 def health_cases() -> list[tuple[str, dict[str, Any]]]:
-    return [(kind, case) for kind in KINDS for case in yaml.safe_load(script(kind, "health_test.yaml"))["tests"]]
+    return [
+        (kind, case)
+        for kind in HEALTH
+        for case in yaml.safe_load((CUSTOMIZATIONS / kind / "health_test.yaml").read_text())["tests"]
+    ]
 
 
 @pytest.mark.parametrize(
     ("kind", "case"), health_cases(), ids=lambda value: value if isinstance(value, str) else value["inputPath"]
 )
 def test_health_samples(lua: Lua, kind: str, case: dict[str, Any]) -> None:
-    sample = yaml.safe_load(script(kind, case["inputPath"]))
-    assert lua.results(script(kind), [sample]) == [case["healthStatus"]]
+    sample = yaml.safe_load((CUSTOMIZATIONS / kind / case["inputPath"]).read_text())
+    assert lua.results((CUSTOMIZATIONS / kind / "health.lua").read_text(), [sample]) == [case["healthStatus"]]
 
 
 def test_every_sample_is_used() -> None:
-    used = {SCRIPTS / kind / case["inputPath"] for kind, case in health_cases()}
-    assert used == {path for kind in KINDS for path in (SCRIPTS / kind / "testdata").glob("*.yaml")}
+    used = {CUSTOMIZATIONS / kind / case["inputPath"] for kind, case in health_cases()}
+    assert used == set(CUSTOMIZATIONS.glob("*/*/testdata/*.yaml"))
 
 
 def action_cases(part: str) -> list[tuple[str, dict[str, Any]]]:
@@ -265,29 +301,64 @@ def test_patch_holds_the_scripts() -> None:
 
 def test_patch_keeps_each_script_word_for_word() -> None:
     data = yaml.safe_load((ARGOCD / "argocd-cm.patch.yaml").read_text())["data"]
-    for kind in KINDS:
-        assert data[f"resource.customizations.health.ovr-alpr.io_{kind}"] == script(kind)
+    for kind in HEALTH:
+        name = kind.replace("/", "_")
+        assert data[f"resource.customizations.health.{name}"] == (CUSTOMIZATIONS / kind / "health.lua").read_text()
     actions = yaml.safe_load(data["resource.customizations.actions.ovr-alpr.io_AlprSite"])
     assert {one["name"] for one in actions["definitions"]} == {"pause", "resume", "rebalance", "rollback-model"}
     assert actions["discovery.lua"] == script("AlprSite", "actions/discovery.lua")
 
 
+def platform() -> dict[str, dict[str, Any]]:
+    """What the root application finds in its folder, by name; one object a file."""
+    found = [yaml.safe_load(path.read_text()) for path in sorted(PLATFORM.iterdir())]
+    return {one["metadata"]["name"]: one for one in found}
+
+
 def test_platform_comes_up_in_waves() -> None:
-    applications = list(yaml.safe_load_all((ARGOCD / "examples" / "platform.yaml").read_text()))
     waves = {
-        one["metadata"]["name"]: int(one["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"])
-        for one in applications
+        name: int(one["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"]) for name, one in platform().items()
     }
-    assert waves == {"alpr-crds": -10, "alpr-policies": -8, "alpr-operator": -5}
+    order = ["alpr-crds", "alpr-policies", "alpr-operator", "alpr-central", "alpr-services", "alpr-sites"]
+    assert sorted(waves, key=waves.__getitem__) == order
+    assert len(set(waves.values())) == len(order)
+    assert waves["alpr-sites"] == 0
+
+
+def test_root_takes_the_folder_and_takes_nothing_away() -> None:
+    root = yaml.safe_load((ARGOCD / "examples" / "root.yaml").read_text())
+    assert root["spec"]["source"]["path"] == PLATFORM.name
+    assert root["spec"]["syncPolicy"]["automated"] == {"prune": False, "selfHeal": True}
+    everything = [root, *platform().values()]
+    assert not [one for one in everything if "finalizers" in one["metadata"]]
+    sites = platform()["alpr-sites"]["spec"]["generators"][0]["matrix"]["generators"][0]["git"]
+    assert sites["repoURL"] == root["spec"]["source"]["repoURL"]
+
+
+def test_apps_are_charts_of_ours_with_values_that_render(
+    helm: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
     repository = ARGOCD.parents[1]
-    for one in applications:
-        assert (repository / one["spec"]["source"]["path"]).is_dir()
-    operator = applications[2]["spec"]["source"]["helm"]["valuesObject"]
+    spaces = {}
+    for name, one in platform().items():
+        if one["kind"] == "ApplicationSet":
+            continue
+        source, path = one["spec"]["source"], tmp_path / f"{name}.yaml"
+        assert (repository / source["path"]).is_dir(), name
+        spaces[name] = "CreateNamespace=true" in one["spec"]["syncPolicy"]["syncOptions"]
+        if "helm" in source:
+            path.write_text(yaml.safe_dump(source["helm"].get("valuesObject", {})))
+            files = [f"{source['path']}/{file}" for file in source["helm"].get("valueFiles", [])]
+            values = [word for file in [*files, str(path)] for word in ("--values", file)]
+            done = helm("template", source["helm"]["releaseName"], source["path"], *values)
+            assert done.returncode == 0, done.stderr
+    assert [name for name, makes in spaces.items() if makes] == ["alpr-operator"]  # two would fight over its labels
+    operator = platform()["alpr-operator"]["spec"]["source"]["helm"]["valuesObject"]
     assert operator["crds"]["enabled"] is operator["policies"]["enabled"] is False
 
 
 def test_sites_go_ring_by_ring() -> None:
-    told = yaml.safe_load((ARGOCD / "examples" / "sites.yaml").read_text())["spec"]
+    told = platform()["alpr-sites"]["spec"]
     steps = told["strategy"]["rollingSync"]["steps"]
     assert [step["matchExpressions"][0]["operator"] for step in steps] == ["In", "In", "NotIn"]
     named = {value for step in steps[:2] for value in step["matchExpressions"][0]["values"]}
