@@ -34,6 +34,10 @@ images: .venv/.ready-dev ## the components' images as OCI archives, in the user'
 	@tools/debian-packages node
 	@tools/images
 
+.PHONY: pin-images
+pin-images: .venv/.ready-run ## write the digests of production's images, by their registries; needs helm
+	@tools/pin-images --overlay kustomize/overlays/production --out kustomize/overlays/production/pinned $(ARGS)
+
 .PHONY: servers
 servers: packages ## obtain the tests' Kubernetes and event servers, once, into the user's cache; about ten minutes cold
 	@tools/event-servers >/dev/null
