@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import socket
 import ssl
 import subprocess
@@ -17,9 +18,12 @@ from typing import Any
 import pytest
 
 from alpr_edge_agent.doctor.look.folder import kind_of
+from alpr_edge_agent.doctor.look.sinks import look_at_sinks
+from alpr_edge_agent.doctor.rules.connections import sinks as judged
 from alpr_edge_agent.outbox import schema
 from alpr_simulator.clip import render
 from alpr_simulator.scene import Scene
+from alpr_testing.control_plane import ControlPlane
 from alpr_testing.ports import free_port
 from alpr_testing.rtsp import RtspServer, Stream
 
@@ -135,6 +139,32 @@ def test_manifests_that_are_wrong_end_with_their_problem(tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
 
 
+def test_in_a_pod_it_says_what_it_cannot_see(tmp_path: Path) -> None:
+    env = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "ALPR_MODELS_DIR": str(tmp_path / "models")}
+    told = found(doctor("--data", tmp_path, "--format", "json", env=env))
+    assert told["machine", "ports"]["level"] == "not checked"
+    assert "sudo alpr doctor --node" in told["node", "host"]["advice"]
+
+
+def test_a_node_is_looked_up_in_its_cluster(tmp_path: Path, control_plane: ControlPlane) -> None:
+    name = platform.node().lower()
+    labels = {"ovr-alpr.io/site": "north"}
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
+    path = f"{control_plane.programs}:{os.environ['PATH']}"
+    words = ("--data", tmp_path, "--node", "--format", "json")
+    control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(node))
+    try:
+        told = found(doctor(*words, env={"KUBECONFIG": str(control_plane.kubeconfig), "PATH": path}))
+    finally:
+        control_plane.kubectl("delete", "node", name)
+    assert told["node", "ovr-alpr.io/site"] == {
+        "level": "ok", "group": "node", "check": "ovr-alpr.io/site", "seen": "north", "advice": "",
+    }  # fmt: skip
+    assert f"kubectl label node {name}" in told["node", "ovr-alpr.io/node-class"]["advice"]
+    told = found(doctor(*words, env={"KUBECONFIG": str(tmp_path / "none"), "PATH": path}))
+    assert "no API server answers" in told["node", "labels"]["seen"]
+
+
 # --- the way out
 
 
@@ -171,14 +201,14 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return pair
 
 
-def sinks(tmp_path: Path, env: dict[str, str]) -> tuple[int, Findings, str]:
+def sinks(tmp_path: Path, env: dict[str, str]) -> tuple[Findings, str]:
     done = doctor("--data", tmp_path, "--no-node", "--sinks", "--format", "json", env=env)
-    return done.returncode, {key: one for key, one in found(done).items() if key[0] == "sinks"}, done.stdout
+    return {key: one for key, one in found(done).items() if key[0] == "sinks"}, done.stdout
 
 
 def test_servers_with_good_certificates_are_fine(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     with tls_server(*certificate) as port:
-        _, told, text = sinks(
+        told, text = sinks(
             tmp_path,
             {
                 "KAFKA_BOOTSTRAP_SERVERS": f"localhost:{port},127.0.0.1:{port}",
@@ -219,12 +249,17 @@ def failing(port: int, closed: int, wrong: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", failing(0, 0, Path()))
-def test_the_stage_that_fails_is_named(tmp_path: Path, certificate: tuple[Path, Path], case: str) -> None:
+def test_the_stage_that_fails_is_named(
+    tmp_path: Path, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    for name in [name for name in os.environ if name.startswith(SINKS)]:
+        monkeypatch.delenv(name)
     with tls_server(*certificate) as port:
         env, said = failing(port, free_port(), tmp_path / "none.crt")[case]
-        code, told, text = sinks(tmp_path, env)
-    assert code == 1
-    (problem,) = [one for one in told.values() if one["level"] == "problem"]
-    assert said in problem["seen"]
-    assert problem["advice"]
-    assert PASSWORD not in text
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        told = list(judged(look_at_sinks()))
+    (problem,) = [one for one in told if one.level == "problem"]
+    assert said in problem.seen
+    assert problem.advice
+    assert PASSWORD not in repr(told)

@@ -12,7 +12,7 @@ from alpr_edge_agent.doctor.command import doctor
 from alpr_edge_agent.doctor.facts import Folder
 from alpr_edge_agent.doctor.findings import Finding, counted
 from alpr_edge_agent.doctor.look import folder, node
-from alpr_edge_agent.doctor.look.gpu import power_mode_of, release_of
+from alpr_edge_agent.doctor.look.gpu import is_jetson, look_at_jetson, power_mode_of, release_of
 from alpr_edge_agent.doctor.report import as_json, print_table
 from alpr_edge_agent.outbox.schema import connect
 
@@ -52,6 +52,14 @@ def test_power_mode_of_a_jetson() -> None:
     assert power_mode_of("NV Power Mode: MAXN_SUPER\n2") == "MAXN_SUPER"
     assert power_mode_of("NVPM WARN: fan mode is not set!\nNV Power Mode: 15W\n0") == "15W"
     assert power_mode_of("") is None
+
+
+def test_what_a_jetson_has_not_said_stays_unknown_elsewhere() -> None:
+    if is_jetson():
+        pytest.skip("this is a Jetson")
+    seen = look_at_jetson()
+    assert (seen.l4t, seen.power_mode) == (None, None)
+    assert set(seen.libraries) == {"CUDA driver", "CUDA runtime", "TensorRT"}
 
 
 def test_modules_are_told_apart() -> None:

@@ -14,6 +14,7 @@ _EPILOG = """\b
 Try it:
   alpr up                          the demo camera, its readings, and a page at http://127.0.0.1:8000
   alpr up -f sites/                your own cameras, as YAML
+  alpr doctor                      what to fix on this machine, before or after
   alpr read photo.jpg              the plates of a photo
   eval "$(alpr completion bash)"   completion in this shell
 """

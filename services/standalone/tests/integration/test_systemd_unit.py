@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -20,7 +22,7 @@ from alpr_simulator.clip import render
 from alpr_simulator.scene import Scene
 from alpr_standalone.commands import up
 from alpr_standalone.sources import manifests_for_demo
-from alpr_testing.needs import needs
+from alpr_testing.needs import missing, needs
 from alpr_testing.ports import free_port
 from alpr_testing.waiting import until
 
@@ -71,6 +73,8 @@ def test_its_exposure_is_low_by_systemds_own_scale() -> None:
     tool = needs("systemd-analyze", package="systemd")
     command = [tool, "security", "--offline=true", "--no-pager", "--threshold=30", str(UNIT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "unrecognized option" in done.stderr:
+        missing("systemd-analyze is older than 250 and judges no files; update systemd")
     assert done.returncode == 0, done.stdout[-300:]
 
 
@@ -117,12 +121,19 @@ def test_the_same_command_serves_and_ends_with_0_at_sigterm(unit: configparser.R
     environment = {**told, "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
     environment |= {"ALPR_MODELS_DIR": str(seen / "models"), "TMPDIR": str(seen)}
     if boxed:
-        STATE.mkdir(exist_ok=True)
         environment["STATE"] = str(STATE)
         command = ["unshare", "--mount", "sh", "-c", SANDBOX, "sh", str(state), str(private), *command]
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        place(STATE if boxed else state),
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         try:
             until(lambda: healthy(port) or process.poll() is not None, 90, "the API")
         finally:
@@ -134,6 +145,16 @@ def test_the_same_command_serves_and_ends_with_0_at_sigterm(unit: configparser.R
     assert {"edge", "postgres", "logs"} <= {found.name for found in state.iterdir()}
 
 
+@contextmanager
+def place(folder: Path) -> Iterator[None]:
+    """A folder to mount upon, as long as it is needed."""
+    ours = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    yield
+    if ours and not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def rewrite(site: Path, before: Path, after: Path) -> None:
     """Name the clip as the box sees it."""
     for path in site.glob("*.yaml"):
@@ -141,7 +162,9 @@ def rewrite(site: Path, before: Path, after: Path) -> None:
 
 
 def can_box() -> bool:
-    """Whether mounts of our own may be made here."""
+    """Whether mounts of our own may be made here, and hide nothing that the command needs."""
+    if any(Path(place).is_relative_to("/tmp") for place in (sys.prefix, sys.base_prefix, __file__)):  # noqa: S108
+        return False
     return subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
 
 
