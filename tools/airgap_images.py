@@ -57,7 +57,7 @@ def check(needed: list[str], folder: Path) -> int:
     for path in sorted(folder.iterdir()):
         if path.name.endswith(_ARCHIVES):
             held |= {full_name(name) for name in names_in(path)}
-        elif path.is_file():
+        elif path.is_file() and not path.name.startswith("."):
             sys.stderr.write(f"{path.name}: not read; an archive is called {', '.join(_ARCHIVES)}\n")
     missing = [name for name in needed if name not in held]
     sys.stderr.write("".join(f"missing: {name}\n" for name in missing))
