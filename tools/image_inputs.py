@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -35,6 +36,8 @@ COMPONENTS = {
     "metrics-consumer": "services/metrics-consumer",
     "setup": "services/setup",
 }
+# tools/setup leaves it there where the machine has none.
+_UV = shutil.which("uv") or str(ROOT / ".uv/bin/uv")
 _LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 
@@ -85,11 +88,11 @@ def fill(component: str, folder: Path) -> None:
     wheels.mkdir(parents=True, exist_ok=True)
     others = [lock[name] for name in sorted(needs) if name not in ours]
     (folder / "requirements.txt").write_text("\n".join(others) + "\n")
-    pip = ["uv", "run", "--no-project", "--with", "pip", "python", "-m", "pip", "--disable-pip-version-check", "-q"]
+    pip = [_UV, "run", "--no-project", "--with", "pip", "python", "-m", "pip", "--disable-pip-version-check", "-q"]
     download = ["download", "--no-deps", "--only-binary", ":all:", "--require-hashes", "-d", str(wheels)]
     subprocess.run([*pip, *download, "-r", str(folder / "requirements.txt")], check=True)
     for name in sorted(set(needs) & set(ours)):
-        subprocess.run(["uv", "build", "-q", "--wheel", "-o", str(wheels), str(ours[name])], check=True, cwd=ROOT)
+        subprocess.run([_UV, "build", "-q", "--wheel", "-o", str(wheels), str(ours[name])], check=True, cwd=ROOT)
     (folder / "sbom.json").write_text(json.dumps(sbom(component, needs, ours), indent=1, sort_keys=True) + "\n")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,11 +41,14 @@ class Image:
     archive: Path
 
 
-def own_images(repository: Path = REPOSITORY) -> list[Image]:
-    """The images of the components of the checkout at `repository`, built where they are not there yet."""
+def own_images(repository: Path = REPOSITORY, cache: str = "images") -> list[Image]:
+    """The images of the components of the checkout at `repository`, built where they are not there yet.
+
+    Archives lie in the user's cache `cache`: each checkout keeps one of each component there. Bases are shared.
+    """
     version = _version(repository)
     found = []
-    for line in _built(repository, "tools/images"):
+    for line in _built(repository, "tools/images", _shared_bases(cache)):
         path = Path(line)
         component = path.stem.rpartition("-")[0]
         suffix = "-cpu" if component == "edge-agent" else ""
@@ -58,8 +62,23 @@ def stand_ins() -> list[Image]:
     return [Image(name, Path(path)) for name, path in rows]
 
 
-def _built(repository: Path, tool: str) -> list[str]:
-    done = subprocess.run([repository / tool], cwd=repository, capture_output=True, text=True, check=False)
+def _shared_bases(cache: str) -> dict[str, str]:
+    """Variables for the cache `cache`, whose images are made from those of the usual one."""
+    if cache == "images":
+        return {}
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alpr"
+    (home / cache).mkdir(parents=True, exist_ok=True)
+    for shared in ("storage", "run"):
+        if not (home / cache / shared).is_symlink():
+            (home / cache / shared).symlink_to(home / "images" / shared)
+    return {"ALPR_IMAGES": str(home / cache)}
+
+
+def _built(repository: Path, tool: str, told: Mapping[str, str] | None = None) -> list[str]:
+    path = f"{os.environ['PATH']}:{REPOSITORY}/.uv/bin"  # an older checkout's tools look for uv there
+    environment = {**os.environ, "PATH": path, **(told or {})}
+    command = [repository / tool]
+    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{tool}: {done.stderr[-2000:]}")
     return done.stdout.split("\n")[:-1]

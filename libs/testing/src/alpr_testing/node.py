@@ -67,6 +67,11 @@ class Node:
         """This machine's address, as pods reach it."""
         return _NEAR
 
+    @property
+    def address(self) -> str:
+        """The node's own, where it serves NodePorts."""
+        return _FAR
+
     def import_image(self, archive: Path, name: str) -> None:
         """Have the OCI archive at `archive` as image `name`, as pods name it."""
         ctr = ["ctr", "-a", str(self._socket), "-n", "k8s.io", "images"]

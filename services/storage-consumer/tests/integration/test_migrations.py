@@ -1,9 +1,12 @@
 """Migrations on a real PostgreSQL: forward, back and forward again, with rows in the tables."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 
-from alpr_storage_consumer.migrate import engine_of, go_back, migrate, names
+from alpr_storage_consumer.migrate import Patience, engine_of, go_back, migrate, names
+from alpr_testing.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -89,3 +92,64 @@ def test_hours_and_days_add_up(database):
     assert hours == (100, 50.0, 99, 68)
     assert sum(readings for _, _, readings in days) == 100
     assert [camera for _, camera, _ in days] == ["c0", "c1", "c0", "c1"]
+
+
+INSERT = (
+    "INSERT INTO plate_events (event_id, captured_at, camera_id, track_id, plate_text, plate_normalized_text,"
+    " plate_confidence, plate_folded, site_id, latency_ms) VALUES (gen_random_uuid(), '2026-03-01T00:30:00Z', 'c', 't', 'A',"
+    " 'A', 0.5, 'A', 's', 1)"
+)
+
+
+def steps(folder, **texts):
+    for name, text in texts.items():
+        (folder / f"{name.removeprefix('s')}.sql").write_text(text)
+    return folder
+
+
+def test_a_step_that_waits_for_a_reader_keeps_no_writer_waiting(database, tmp_path):
+    folder = steps(tmp_path, s0017_note="ALTER TABLE plate_events ADD COLUMN note text;")
+    with psycopg.connect(database) as reader, ThreadPoolExecutor(1) as beside:
+        reader.execute("SELECT count(*) FROM plate_events")  # holds its lock until it ends, as a long export does
+        step = beside.submit(migrate, database, folder=folder, patience=Patience(lock_s=0.2, give_up_s=60))
+        with psycopg.connect(database, autocommit=True) as writer:
+            writer.execute("SET statement_timeout = '20s'")
+            for _ in range(20):
+                writer.execute(INSERT)
+            waited = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER TABLE%'"
+            until(lambda: writer.execute(waited).fetchone() is not None, 20, "the step stands in line")
+            writer.execute(INSERT)
+        assert not step.done()
+        reader.rollback()
+        assert step.result(60) == ["0017_note"]
+
+
+def test_a_step_that_gets_no_lock_in_time_leaves_nothing_of_itself(database, tmp_path):
+    folder = steps(tmp_path, s0017_note="CREATE TABLE noted (n int); ALTER TABLE plate_events ADD COLUMN note text;")
+    with psycopg.connect(database) as reader:
+        reader.execute("SELECT count(*) FROM plate_events")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            migrate(database, folder=folder, patience=Patience(lock_s=0.1, give_up_s=0.3))
+        assert reader.execute("SELECT to_regclass('noted')").fetchone() == (None,)
+    assert migrate(database, folder=folder) == ["0017_note"]
+
+
+def test_an_online_step_builds_an_index_beside_open_writes_and_can_be_taken_up_again(database, tmp_path):
+    text = (
+        "-- online\n-- What was left half built goes first.\n"
+        "DROP INDEX CONCURRENTLY IF EXISTS seen;\nCREATE INDEX CONCURRENTLY seen\n    ON agent_ledger (agent_id);\n"
+    )
+    folder = steps(tmp_path, s0017_seen=text)
+    with psycopg.connect(database, autocommit=True) as before:
+        before.execute("CREATE INDEX seen ON agent_ledger (agent_id)")
+    assert migrate(database, folder=folder) == ["0017_seen"]
+    with psycopg.connect(database) as connection:
+        valid = connection.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'seen'::regclass").fetchone()
+    assert valid == (True,)
+
+
+def test_two_that_migrate_at_once_apply_each_step_once(database, tmp_path):
+    folder = steps(tmp_path, s0017_a="CREATE TABLE a (n int);", s0018_b="CREATE TABLE b (n int);")
+    with ThreadPoolExecutor(2) as both:
+        found = list(both.map(lambda _: migrate(database, folder=folder), range(2)))
+    assert sorted(found) == [[], ["0017_a", "0018_b"]]
