@@ -8,9 +8,11 @@ export OMP_NUM_THREADS ?= 1
 help: ## say what there is
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-.venv/.ready-run: requirements.lock tools/setup
+# A member's commands and dependencies stand in its own file.
+MEMBERS := $(wildcard schemas/pyproject.toml libs/*/pyproject.toml edge-agent/pyproject.toml operator/pyproject.toml services/*/pyproject.toml)
+.venv/.ready-run: requirements.lock tools/setup $(MEMBERS)
 	@tools/setup run
-.venv/.ready-dev: requirements.lock requirements-dev.lock tools/setup
+.venv/.ready-dev: requirements.lock requirements-dev.lock tools/setup $(MEMBERS)
 	@tools/setup dev
 
 .PHONY: setup

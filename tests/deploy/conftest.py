@@ -30,6 +30,7 @@ ONE_MACHINE = {
     "tls": {"enabled": False},
     "kafka": {"bundled": {"external": {"enabled": True, "host": "192.0.2.7"}}},
     "objectStore": {"keepDays": 30},
+    "models": {"upload": {"hostPath": "/var/lib/ovr-alpr/models", "node": "here"}},
 } | {
     server: {"bundled": {"storage": {"hostPath": f"/var/lib/ovr-alpr/{server}", "node": "here"}}}
     for server in ("registry", "database", "search")
