@@ -210,6 +210,7 @@ def built(**given: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # two file systems and an image, cold
 def test_script_builds_an_image_and_hands_it_over(tmp_path: Path) -> None:
     """For a cluster that takes images from here; what takes them writes a file."""
     taken, take = tmp_path / "taken.tar", tmp_path / "take"
@@ -278,6 +279,7 @@ class Uploads(BaseHTTPRequestHandler):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # two file systems and an image, cold
 def test_script_builds_an_image_and_pushes_it(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Uploads) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
