@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from alpr_kafka.commands import schemas, topics
-from alpr_kubernetes import ApiError, Client, NoConnection, connect
+from alpr_kubernetes import Client, connect
+from alpr_setup.backups.steps import backup, restore
 from alpr_setup.errors import SetupError
+from alpr_setup.saying import said
 
 if TYPE_CHECKING:
     from alpr_setup.buckets import Grant
@@ -42,20 +43,9 @@ def _store_options(command: Command) -> Command:
     return command
 
 
-@contextmanager
-def said() -> Iterator[None]:
-    """Errors that somebody can act on end the command with their text."""
-    try:
-        yield
-    except (SetupError, NoConnection) as e:
-        raise click.ClickException(str(e)) from e
-    except ApiError as e:
-        raise click.ClickException(f"Kubernetes: {e.message} ({e.reason})") from e
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def program() -> None:
-    """Prepare a central tier: Secrets, bucket and users, topics, schemas. Every step may be run again."""
+    """Prepare a central tier: Secrets, bucket and users, topics, schemas; back it up. Every step may be run again."""
 
 
 @program.group()
@@ -157,6 +147,8 @@ def models(folder: Path, endpoint: str, bucket: str, region: str, ca_file: Path 
 
 program.add_command(topics)
 program.add_command(schemas)
+program.add_command(backup)
+program.add_command(restore)
 
 
 def _grant(told: str, models: str) -> Grant:
@@ -168,10 +160,9 @@ def _grant(told: str, models: str) -> Grant:
 
 
 def _pair(folder: Path) -> tuple[str, str]:
-    try:
-        return (folder / "access-key").read_text().strip(), (folder / "secret-key").read_text().strip()
-    except OSError as e:
-        raise SetupError(f"{folder}: a Secret with access-key and secret-key is to be mounted there") from e
+    from alpr_setup.buckets import pair_in
+
+    return pair_in(folder)
 
 
 def _place(told: str) -> tuple[str, int]:

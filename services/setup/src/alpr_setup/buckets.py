@@ -49,15 +49,9 @@ class ObjectStore:
     """
 
     def __init__(self, endpoint: str, access_key: str, secret_key: str, ca_file: Path | None, region: str) -> None:
-        parts = urlsplit(endpoint)
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
-            raise SetupError(f"--endpoint {endpoint}: write it as https://host:9000")
-        pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=5, read=30), retries=False, ca_certs=str(ca_file) if ca_file else None
-        )
-        told: dict[str, Any] = {"secure": parts.scheme == "https", "region": region, "http_client": pool}
-        self._client = Minio(parts.netloc, access_key=access_key, secret_key=secret_key, **told)
-        self._admin = MinioAdmin(endpoint=parts.netloc, credentials=StaticProvider(access_key, secret_key), **told)
+        place, told = _place_of(endpoint, ca_file, region)
+        self._client = Minio(place, access_key=access_key, secret_key=secret_key, **told)
+        self._admin = MinioAdmin(endpoint=place, credentials=StaticProvider(access_key, secret_key), **told)
 
     def ensure_bucket(self, bucket: str, keep_days: Mapping[str, int]) -> list[str]:
         """Have `bucket`, in which pictures below a prefix ("" for all) end after so many days. What was done."""
@@ -106,6 +100,30 @@ class ObjectStore:
             if e.code in {"NoSuchKey", "NoSuchObject"}:
                 return None
             raise
+
+
+def client_of(endpoint: str, access_key: str, secret_key: str, ca_file: Path | None, region: str) -> Minio:
+    """A client of an S3 server. Raises SetupError for an address that is none."""
+    place, told = _place_of(endpoint, ca_file, region)
+    return Minio(place, access_key=access_key, secret_key=secret_key, **told)
+
+
+def pair_in(folder: Path) -> tuple[str, str]:
+    """Access key and secret key of a Secret that is mounted at `folder`. Raises SetupError."""
+    try:
+        return (folder / "access-key").read_text().strip(), (folder / "secret-key").read_text().strip()
+    except OSError as e:
+        raise SetupError(f"{folder}: a Secret with access-key and secret-key is to be mounted there") from e
+
+
+def _place_of(endpoint: str, ca_file: Path | None, region: str) -> tuple[str, dict[str, Any]]:
+    parts = urlsplit(endpoint)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise SetupError(f"--endpoint {endpoint}: write it as https://host:9000")
+    pool = urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=5, read=30), retries=False, ca_certs=str(ca_file) if ca_file else None
+    )
+    return parts.netloc, {"secure": parts.scheme == "https", "region": region, "http_client": pool}
 
 
 def policy_of(bucket: str, grant: Grant) -> dict[str, Any]:
