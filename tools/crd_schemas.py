@@ -53,8 +53,12 @@ def write_crds(out: Path, crds: list[Path]) -> None:
     """Write the schemas of `crds` below `out`."""
     import yaml  # of our .venv: the rest runs on any Python
 
+    class Loader(yaml.SafeLoader):
+        """Takes a lone "=", which YAML 1.1 gives a meaning of its own and CRDs have as an operator, as text."""
+
+    Loader.add_constructor("tag:yaml.org,2002:value", Loader.construct_yaml_str)
     for path in crds:
-        for crd in yaml.safe_load_all(path.read_text()):
+        for crd in yaml.load_all(path.read_text(), Loader):
             if crd and crd["kind"] == "CustomResourceDefinition":
                 for name, schema in of_crd(crd).items():
                     (out / name).parent.mkdir(parents=True, exist_ok=True)

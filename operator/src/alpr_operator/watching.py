@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import kopf
 
@@ -112,6 +112,8 @@ async def start(engine: Engine, connection: Connection, settings: Settings, stop
         settings=kopf_settings(settings),
         clusterwide=True,
         standalone=True,
+        # kopf's own guess asks who we are by name, and a container's user has none.
+        identity=cast("Any", settings.identity),
         stop_flag=stop,
     )
     return asyncio.create_task(kopf.run_tasks(tasks, ignored=before), name="watching")

@@ -191,7 +191,10 @@ def running_node(folder: Path) -> Iterator[Node]:
         wires = held.enter_context(_wired())
         users = {"node-token": (f"system:node:{NAME}", "system:nodes"), "proxy-token": ("system:kube-proxy", "")}
         network = Network(_NEAR, SERVICES, users)
-        plane = held.enter_context(running_control_plane(folder / "plane", crds=False, network=network))
+        flags = ("--kubelet-preferred-address-types=InternalIP",)  # nobody knows the node's name: for logs and exec
+        plane = held.enter_context(
+            running_control_plane(folder / "plane", crds=False, network=network, api_flags=flags)
+        )
         plane.start_controllers()
         node = Node(folder, plane, wires)
         held.callback(node.stop)
