@@ -1,8 +1,8 @@
 """The RTSP server's process: run by Debian's own python3, which has GStreamer's bindings; imports nothing of ours.
 
 Reads one JSON object from stdin: {"port": int, "address": str, "streams": {path: {"clip", "loop"}}, "users": {name:
-password}, "closed": [paths that need a user]}. Tells on stdout, one JSON object a line: {"ready": port}, and for every run of a
-clip {"path", "run", "at"}: the Unix time at which the picture of presentation time 0 left.
+password}, "closed": [paths that need a user]}. Tells on stdout, one JSON object a line: {"ready": port}, and for every
+run of a clip {"path", "run", "at"}: the Unix time at which the picture of presentation time 0 left.
 """
 
 from __future__ import annotations
