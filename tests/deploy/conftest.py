@@ -62,6 +62,9 @@ EVERYTHING = {
     "prepare": {"migrations": {"engine": "postgres"}, "topics": {"copies": 3}},
     "metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
 }
+BACKUP = {"backup": {"enabled": True, "siteSecrets": True}, "restore": {"from": "newest"}}
+BACKUP_OF_OURS = {"enabled": True, "postgresImage": "postgres:17", "storage": {"claim": "mine"}}
+STORE = {"destination": "s3://backups/alpr", "endpoint": "https://s3.example.com", "secret": "backups"}
 SIZES = ("small", "medium", "large")
 AWS = {"objectStore": {"external": {"endpoint": "https://s3.example.com"}}}
 SERVERS = ("kafka", "database", "search")
@@ -73,6 +76,22 @@ CASES: dict[str, tuple[str, str | None, Manifest]] = {
     **{f"central-{server}-external": ("alpr-central", None, {server: values}) for server, values in OURS.items()},
     "central-external": ("alpr-central", None, {**OURS, "secrets": {"generate": False}}),
     "central-one-machine": ("alpr-central", "small", ONE_MACHINE),
+    "central-backup": ("alpr-central", None, BACKUP),
+    "central-backup-one-machine": (
+        "alpr-central",
+        "small",
+        {**ONE_MACHINE, "backup": {"enabled": True, "images": False, "storage": {"hostPath": "/srv/backups"}}},
+    ),
+    "central-backup-external": (
+        "alpr-central",
+        None,
+        {**OURS, "secrets": {"generate": False}, "backup": BACKUP_OF_OURS, "restore": {"from": "2026-11-29T02-23-00Z"}},
+    ),
+    "central-backup-operator": (
+        "alpr-central",
+        None,
+        {"database": {"mode": "operator", "operator": {"backup": STORE}}, "backup": {"enabled": True}},
+    ),
     "central-medium-plain": ("alpr-central", "medium", {"tls": {"enabled": False}}),
     "central-leaves-nothing": ("alpr-central", None, {"secrets": {"deleteOnUninstall": True}}),
     "services": ("alpr-services", None, {}),

@@ -193,3 +193,37 @@ def test_notes_name_the_next_command(
     less = ["--set", "crds.enabled=false,policies.enabled=false"] if chart == "alpr-crds" else []
     told = helm("install", "alpr", f"helm/{chart}", "--dry-run=client", *where, *less)
     assert command in told.stdout.partition("NOTES:")[2], told.stderr
+
+
+def test_a_backup_reads_what_it_keeps_and_writes_nothing(
+    control_plane: ControlPlane, texts: dict[str, str], objects: Objects, space: str
+) -> None:
+    """By the rights of the chart's own account; those of sites' Secrets only where the values say so."""
+    kinds = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+
+    def rights(case: str) -> dict[str, bool]:
+        found = [each for each in yaml.safe_load_all(texts[case].replace(SYSTEM, space)) if each]
+        made = [each for each in found if each["kind"] in kinds and "alpr-backup" in each["metadata"]["name"]]
+        apply(control_plane, made)
+        who = f"--as=system:serviceaccount:{space}:alpr-backup"
+        base = [str(control_plane.programs / "kubectl"), "--kubeconfig", str(control_plane.kubeconfig), "auth", "can-i"]
+        asked = {
+            "own secrets": ["list", "secrets", "-n", space],
+            "cameras": ["list", "cameras.ovr-alpr.io", "-A"],
+            "sinks": ["get", "configmaps/sinks", "-n", "default"],
+            "namespaces": ["list", "namespaces"],
+            "others' secrets": ["list", "secrets", "-n", "default"],
+            "others' configmaps": ["get", "configmaps/other", "-n", "default"],
+            "pods": ["create", "pods", "-n", space],
+            "write secrets": ["create", "secrets", "-n", space],
+            "write cameras": ["patch", "cameras.ovr-alpr.io", "-n", space],
+        }
+        told = {}
+        for name, words in asked.items():
+            done = subprocess.run([*base, *words, who], capture_output=True, text=True, check=False)
+            told[name] = done.stdout.strip() == "yes"
+        return told
+
+    allowed = {"own secrets", "cameras", "sinks", "namespaces"}
+    assert {name for name, yes in rights("central-backup-operator").items() if yes} == allowed
+    assert {name for name, yes in rights("central-backup").items() if yes} == allowed | {"others' secrets"}

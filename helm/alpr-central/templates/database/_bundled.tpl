@@ -40,5 +40,9 @@ readinessProbe:
 {{- define "alpr-central.databaseAccess" -}}
 {{- $way := ternary "hostssl" "host" .Values.tls.enabled }}
 local   all postgres                        scram-sha-256
+{{- if .Values.restore.from }}
+# TimescaleDB's own tables are filled by the superuser alone: open for the restore.
+{{ $way }} {{ .Values.database.name }} postgres all scram-sha-256
+{{- end }}
 {{ $way }} {{ .Values.database.name }} alpr_owner,alpr_writer,alpr_reader all scram-sha-256
 {{- end }}

@@ -13,6 +13,7 @@ from alpr_testing.needs import missing
 # Kinds of other projects, and the folder of tools/deploy-schemas that judges them.
 FOREIGN: Final = {
     "postgresql.cnpg.io": "cnpg",
+    "barmancloud.cnpg.io": "barman",
     "opensearch.org": "opensearch",
     "monitoring.coreos.com": "prometheus",
     "kafka.strimzi.io": "strimzi",

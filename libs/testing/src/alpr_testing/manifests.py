@@ -39,7 +39,7 @@ def _faults(pod: Manifest) -> Iterator[str]:
         "runAsUser": security.get("runAsUser", 0) > 0,
         "seccompProfile": security.get("seccompProfile") == {"type": "RuntimeDefault"},
         "host namespaces": not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys(),
-        "volumes": kinds <= {"configMap", "emptyDir", "secret", "persistentVolumeClaim"},
+        "volumes": kinds <= {"configMap", "emptyDir", "secret", "persistentVolumeClaim", "projected"},
     }
     yield from (rule for rule, kept in rules.items() if not kept)
     for container in containers(pod):
