@@ -14,6 +14,8 @@ _KINDS = {
     "cameras": "Camera",
     "edgeassignments": "EdgeAssignment",
     "edgereports": "EdgeReport",
+    "configmaps": "ConfigMap",
+    "secrets": "Secret",
 }
 
 

@@ -1,4 +1,4 @@
-"""The commands that change something: move, drain, pause, resume, rollback, site init."""
+"""The commands that change something: move, drain, pause, resume, rollback, site init, site sinks."""
 
 from __future__ import annotations
 
@@ -45,6 +45,16 @@ These are the objects that chart alpr-site makes. An AlprSite that exists keeps 
 kubectl alpr site init north-gate --timezone Europe/Berlin | kubectl apply -f -
 kubectl alpr site init north-gate --apply
 kubectl alpr site init north-gate --access-only | kubectl apply -f -     only the right, for a site that is there
+"""
+_SINKS_HELP = """Print where the agents of site NAME send events and pictures: a ConfigMap and a Secret called `sinks`.
+
+They come from what chart alpr-central keeps in its namespace: ConfigMap alpr-connections, the agents' own Secrets. The
+AlprSite names them by `spec.sinksRef: {name: sinks}`. After a change of passwords or certificates, run it again.
+
+\b
+kubectl alpr site sinks north-gate | kubectl apply -f -
+kubectl alpr site sinks north-gate --apply
+kubectl alpr site sinks north-gate --kafka kafka.example.com:30094 --apply     its nodes are outside of that cluster
 """
 _LOOK_AGAIN_S = 2.0
 
@@ -224,6 +234,34 @@ def init(
     if not access_only:
         _only_new(cluster, name)
     click.echo(cluster.apply(wanted, dry_run=dry_run), nl=False)
+
+
+@site.command("sinks", help=_SINKS_HELP, short_help="Say where a site's agents send.")
+@click.argument("name", shell_complete=completes(SITES))
+@click.option("--central", default="alpr-system", show_default=True, help="Namespace of the central tier.")
+@click.option("--kafka", default="", metavar="HOST:PORT", help="Kafka as this site's nodes reach it from outside.")
+@click.option("--apply", "applied", is_flag=True, help="Apply them at once, server-side.")
+@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@DRY_RUN
+@cluster_options(all_namespaces=False)
+def site_sinks(
+    name: str, *, central: str, kafka: str, applied: bool, output: str, dry_run: bool, cluster: Cluster
+) -> None:
+    """See `_SINKS_HELP`."""
+    from alpr_operator.kube import sinks as made
+
+    there = cluster.target.within(central)
+    maps = cluster.get("configmaps", target=there, name=made.CONNECTIONS)
+    if not maps:
+        raise Refused(f"there is no ConfigMap {made.CONNECTIONS} in namespace {central}; --central names the right one")
+    secrets = {
+        secret: one.get("data") or {}
+        for secret in made.SECRETS
+        for one in cluster.get("secrets", target=there, name=secret)
+    }
+    told = made.Central(central, maps[0].get("data") or {}, secrets, kafka)
+    wanted = made.sinks(told, cluster.target.namespace or name)
+    click.echo(cluster.apply(wanted, dry_run=dry_run) if applied else _written(wanted, output), nl=False)
 
 
 def _only_new(cluster: Cluster, name: str) -> None:
