@@ -14,7 +14,7 @@ from alpr_setup.saying import said
 
 _NEWEST: Final = "newest"
 _BROUGHT_BY: Final = (
-    "It comes with the package alpr-setup: a development set-up (tools/setup dev), or the image ovr-alpr/setup."
+    "It comes with the package alpr-setup, which tools/setup dev installs."
 )
 
 

@@ -1,6 +1,7 @@
 """A backup of real servers, their loss, and the backup put back: the chart's own scripts, MinIO, Apicurio and an API server.
 
-Not tried here: TimescaleDB's dumps, for its server of these tests is of another version than pg_dump.
+TimescaleDB's is the real extension, in the one server of these tests that has it: it has a single session, so its dump is
+made by pg_dump alone, without the snapshot that the script shares with it.
 """
 
 import json
@@ -26,6 +27,7 @@ from alpr_storage_consumer.migrate import migrate
 from alpr_testing.object_store import KEY_ID, SECRET
 from alpr_testing.readings import reading, store_all
 from alpr_testing.registry import running_registry
+from alpr_testing.timescale import running_timescale
 
 pytestmark = pytest.mark.integration
 FILES = Path(__file__).parents[4] / "helm/alpr-central/files"
@@ -206,6 +208,74 @@ def test_everything_is_as_it_was_after_the_loss_of_all_servers(central, empty, t
     before.pop("kafka_offsets")
     assert after == before
     assert migrate(fresh) == []
+
+
+def test_timescales_tables_come_back_as_hypertables_by_its_superuser_alone(tmp_path, mounted):
+    name, told = "2026-11-29T02-23-00Z", tmp_path / "name"
+    dump = tmp_path / name / "database.dump"
+    dump.parent.mkdir()
+    told.write_text(name)
+    for place in ("before", "after"):
+        (tmp_path / place).mkdir()
+    with running_timescale(tmp_path / "before") as server:
+        prepare(server.dsn)
+        act_as(server.dsn, "alpr_owner")
+        migrate(server.dsn, "timescale")
+        store_all(server.dsn, [reading(number) for number in range(100)])
+        before = contents(server.dsn)
+        act_as(server.dsn, "NONE")
+        assert unreadable(server.dsn) == []
+        command = [PROGRAMS / "pg_dump", "--dbname", server.dsn, "--format=custom", "--no-comments", "--file", dump]
+        dumped = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert dumped.returncode == 0, dumped.stderr
+    with running_timescale(tmp_path / "after") as server:
+        prepare(server.dsn)
+        secrets = mounted(server.dsn)
+        refused = run_script("database-restore.sh", secrets, tmp_path, told)
+        assert refused.returncode == 1
+        assert "whose own tables only a superuser can fill" in refused.stderr
+        (secrets / "admin").mkdir()
+        (secrets / "admin/password").write_text("of the superuser")
+        done = run_script("database-restore.sh", secrets, tmp_path, told)
+        assert done.returncode == 0, done.stderr
+        with psycopg.connect(server.dsn, autocommit=True) as connection:
+            connection.execute("SET search_path = public")  # the dump left none in the one session
+            hypertables = connection.execute(
+                "SELECT hypertable_name FROM timescaledb_information.hypertables"
+            ).fetchall()
+            assert {found for (found,) in hypertables} == {"plate_events", "vehicle_events", "metric_events"}
+            assert connection.execute("SELECT sum(readings) FROM plate_events_hourly").fetchone() == (100,)
+            owners = connection.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'")
+            assert owners.fetchall() == [("alpr_owner",)]
+        assert contents(server.dsn) == before
+        assert migrate(server.dsn) == []
+        store_all(server.dsn, [reading(number) for number in range(90, 110)])
+        assert contents(server.dsn)["plate_events"][0] == 110
+
+
+def prepare(dsn):
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for extension in ("timescaledb", "pg_trgm"):
+            connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
+        connection.execute("CREATE ROLE alpr_owner LOGIN")
+        connection.execute("GRANT USAGE, CREATE ON SCHEMA public TO alpr_owner")
+
+
+def unreadable(dsn):
+    """The extension's own tables that a dump holds and their owner may not read; as that role pg_dump fails here before,
+    for this server's initdb gave nobody the right to read pg_tablespace."""
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(
+            "SELECT held::regclass::text FROM pg_extension, unnest(extconfig) AS held"
+            " WHERE extname = 'timescaledb' AND NOT has_table_privilege('alpr_owner', held, 'SELECT')"
+        )
+        return [name for (name,) in rows]
+
+
+def act_as(dsn, role):
+    """All connections of that server are one session, whose role stays."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"SET ROLE {role}")
 
 
 def test_a_database_that_holds_readings_is_left_alone_and_a_second_run_finds_its_own_mark(central, empty):
