@@ -24,6 +24,8 @@ mkdir "$PART"
 trap 'rm -rf "$PART"' EXIT
 
 psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --dbname "$DSN" <<'SQL'
+SET idle_in_transaction_session_timeout = 0;
+SET statement_timeout = 0;
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT pg_export_snapshot() AS snapshot \gset
 \setenv SNAPSHOT :snapshot
