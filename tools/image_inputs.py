@@ -71,12 +71,15 @@ def _needs(of: Distribution, extras: frozenset[str]) -> Iterator[tuple[str, froz
 
 
 def locked() -> dict[str, str]:
-    """The locks' entries, by canonical name, with their hashes."""
+    """The locks' entries that are meant for this Python and machine, by canonical name, with their hashes."""
     found = {}
     for lock in _LOCKS:
         for entry in re.split(r"\n(?=\S)", (ROOT / lock).read_text()):
-            if match := re.match(r"([A-Za-z0-9._-]+)==", entry):
-                found[canonicalize_name(match[1])] = entry.strip()
+            if not re.match(r"[A-Za-z0-9._-]+==", entry):
+                continue
+            told = Requirement(entry.partition("\n")[0].rstrip(" \\"))
+            if told.marker is None or told.marker.evaluate():
+                found[canonicalize_name(told.name)] = entry.strip()
     return found
 
 
@@ -93,6 +96,9 @@ def fill(component: str, folder: Path) -> None:
     subprocess.run([*pip, *download, "-r", str(folder / "requirements.txt")], check=True)
     for name in sorted(set(needs) & set(ours)):
         subprocess.run([_UV, "build", "-q", "--wheel", "-o", str(wheels), str(ours[name])], check=True, cwd=ROOT)
+    lacking = set(needs) - {canonicalize_name(wheel.name.partition("-")[0]) for wheel in wheels.glob("*.whl")}
+    if lacking:
+        raise SystemExit(f"no wheels for {', '.join(sorted(lacking))}: do the locks have them for this Python?")
     (folder / "sbom.json").write_text(json.dumps(sbom(component, needs, ours), indent=1, sort_keys=True) + "\n")
 
 

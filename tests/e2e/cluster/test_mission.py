@@ -25,7 +25,7 @@ import yaml
 from alpr_edge_agent.models.export import export
 from alpr_simulator.clip import render
 from alpr_simulator.scene import Scene
-from alpr_testing.cluster import REPOSITORY, SYSTEM, Cluster, central_values, sinks, timed
+from alpr_testing.cluster import REPOSITORY, SYSTEM, Cluster, central_values, timed
 from alpr_testing.node import NAME
 from alpr_testing.rtsp import RtspServer, Stream
 from alpr_testing.waiting import until
@@ -91,16 +91,14 @@ def test_2_an_applied_camera_gives_plates_with_pictures_out_of_the_api(
     cluster: Cluster, street: tuple[RtspServer, set[str]]
 ) -> None:
     server, plates = street
-    config, files = sinks(cluster)
     models = yaml.safe_load((cluster.folder / "models/models.yaml").read_text())["site"]["models"]
     cluster.kubectl("label", "node", NAME, f"ovr-alpr.io/site={SITE}", "ovr-alpr.io/node-class=cpu")
     site = {
         "models": models,
         "nodeClasses": [{"name": "cpu", "pipeline": {"resources": {"requests": {"cpu": "100m"}}}}],
     }
-    cluster.install(SITE, HELM / "alpr-site", {"site": site, "sinks": {"config": config}})
-    told = [f"--from-literal={name}={value}" for name, value in files.items()]
-    cluster.kubectl("create", "secret", "generic", "sinks", "-n", SITE, *told)
+    cluster.install(SITE, HELM / "alpr-site", {"site": site})
+    cluster.alpr("site", "sinks", SITE, "--apply")
     until(lambda: condition(cluster, "alprsite", SITE, "Ready")[0] == "True", 300, "the site is ready", every_s=1)
     began = time.monotonic()
     cluster.kubectl("apply", "-f", "-", stdin=camera(server))

@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -109,6 +110,14 @@ class Cluster:
             raise AssertionError(f"helm {arguments[0]}: {done.stderr[-2000:]}\n{self.told()}")
         return done.stdout
 
+    def alpr(self, *arguments: str) -> str:
+        """What `kubectl alpr …` says. Raises AssertionError with its words."""
+        command = [sys.executable, "-m", "alpr_cli", "kube", *arguments, "--kubeconfig", str(self.plane.kubeconfig)]
+        path = f"{self.plane.programs}:{os.environ['PATH']}"
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path})
+        assert done.returncode == 0, done.stderr  # noqa: S101
+        return done.stdout
+
     def install(
         self, release: str, chart: Path, values: Values | None = None, presets: Sequence[str] = (), *, wait: bool = True
     ) -> None:
@@ -176,31 +185,6 @@ def central_values(folder: Path) -> dict[str, Any]:
     values["database"]["bundled"]["runAsUser"] = 999
     values["search"]["bundled"]["security"] = False
     return values
-
-
-def sinks(cluster: Cluster) -> tuple[dict[str, str], dict[str, str]]:
-    """What a site's agents are told of the central tier: variables, and the files of the Secret beside them."""
-    folder = "/etc/ovr-alpr/sinks"
-    config = {
-        "KAFKA_BOOTSTRAP_SERVERS": f"kafka.{SYSTEM}.svc:9092",
-        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-        "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
-        "KAFKA_SASL_USERNAME": "alpr-agents",
-        "KAFKA_SASL_PASSWORD_FILE": f"{folder}/kafka-password",
-        "KAFKA_SSL_CA_FILE": f"{folder}/ca.crt",
-        "SCHEMA_REGISTRY_URL": f"https://registry.{SYSTEM}.svc:8081/apis/ccompat/v7",
-        "SCHEMA_REGISTRY_CA_FILE": f"{folder}/ca.crt",
-        "ALPR_AGENT_IMAGES_URL": "s3://alpr-images",
-        "ALPR_AGENT_IMAGES_ENDPOINT": f"https://objectstore.{SYSTEM}.svc:9000",
-        "ALPR_AGENT_IMAGES_CREDENTIALS_FILE": f"{folder}/credentials",
-        "SSL_CERT_FILE": f"{folder}/ca.crt",
-    }
-    files = {
-        "kafka-password": cluster.secret("alpr-kafka-agents")["password"],
-        "credentials": cluster.secret("alpr-objectstore-agents")["credentials"],
-        "ca.crt": cluster.secret("alpr-ca")["ca.crt"],
-    }
-    return config, files
 
 
 @contextmanager
