@@ -75,7 +75,10 @@ def test_29_applying_again_changes_nothing(
         def versions(found: list[Manifest] = found) -> dict[tuple[str, str], str]:
             items = json.loads(control_plane.kubectl("get", "-o", "json", "-f", "-", stdin=yaml.safe_dump_all(found)))
             return {
-                (one["kind"], one["metadata"]["name"]): one["metadata"]["resourceVersion"] for one in items["items"]
+                (one["kind"], one["metadata"]["name"]): one["metadata"]["resourceVersion"]
+                for one in items["items"]
+                # The API server counts a claim's version on at the second write, though nothing differs; the diff below sees to it.
+                if one["kind"] != "PersistentVolumeClaim"
             }
 
         # Pods change by themselves where somebody runs them.
