@@ -150,13 +150,15 @@ class ControlPlane:
         """Apply the project's own CRDs and wait until they are served."""
         files = sorted((_REPOSITORY / "crds").glob("*.yaml"))
         self.apply(*files)
-        until(self._crds_served, 30, "the CRDs are served")
+        until(lambda: self.served(files), 30, "the CRDs are served")
 
-    def _crds_served(self) -> bool:
-        """Whether all CRDs are; `kubectl wait` fails on one that has no conditions yet."""
-        found = json.loads(self.kubectl("get", "crds", "-o", "json"))["items"]
+    def served(self, crds: Sequence[Path]) -> bool:
+        """Whether the CRDs in these files are; `kubectl wait` fails on one that has no conditions yet."""
+        files = [flag for path in crds for flag in ("-f", str(path))]
+        told = json.loads(self.kubectl("get", *files, "-o", "json"))
+        found = told["items"] if told["kind"] == "List" else [told]
         served = [
-            any(told["type"] == "Established" and told["status"] == "True" for told in one["status"]["conditions"])
+            any(turn["type"] == "Established" and turn["status"] == "True" for turn in one["status"]["conditions"])
             for one in found
             if (one.get("status") or {}).get("conditions")
         ]

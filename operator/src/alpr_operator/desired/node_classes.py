@@ -15,7 +15,8 @@ from alpr_operator.store.objects import CLASS_LABEL
 from alpr_schemas.resources import NodeClass, SiteSpec
 
 GpuMode = Literal["runtimeClass", "devicePlugin", "none"]
-_AGENT_RESOURCES: Final = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+# Once, for the first trial of models, the agent draws a clip: 700 MiB; else it stays below 100.
+_AGENT_RESOURCES: Final = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
 
 
 @dataclass(frozen=True, slots=True)
