@@ -22,7 +22,9 @@ def test_sinks_are_the_agents_alone_and_may_be_missing():
     spec = pod("sinks")
     assert container(spec, "agent")["envFrom"] == [{"configMapRef": {"name": "sinks", "optional": True}}]
     assert {"name": "sinks", "mountPath": SINKS, "readOnly": True} in container(spec, "agent")["volumeMounts"]
-    assert {"name": "sinks", "secret": {"secretName": "sinks", "optional": True}} in spec["volumes"]
+    both = {"name": "sinks", "optional": True}
+    projected = {"sources": [{"configMap": both}, {"secret": both}]}
+    assert {"name": "sinks", "projected": projected} in spec["volumes"]
     for name in ("pipeline", "own-folder"):
         assert "envFrom" not in container(spec, name)
         assert all(mount["name"] != "sinks" for mount in container(spec, name)["volumeMounts"])

@@ -27,6 +27,7 @@ from alpr_edge_agent.agent.outbox_metrics import outbox_shown
 from alpr_edge_agent.agent.report import NodeFacts, aged, first_report, report_of
 from alpr_edge_agent.agent.run import current_status, keep_report
 from alpr_edge_agent.agent.settings import NodeSettings
+from alpr_edge_agent.agent.sinks_watch import SinksWatch
 from alpr_edge_agent.agent.uplink import Uplink, uplink
 from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.contact import ContactWriter
@@ -57,6 +58,7 @@ class NodeAgent:
     gates: GateKeeper
     disk: DiskGauge
     uplink: Uplink
+    sinks: SinksWatch
     on_gpu: bool = False
     _last: EdgeReport | None = field(default=None)
 
@@ -65,6 +67,7 @@ class NodeAgent:
         with ExitStack() as threads:
             threads.enter_context(_thread("cluster", lambda: run_link(self.link), self.link.stop, stop))
             threads.enter_context(_thread("models", lambda: self.models.run(stop), stop.set, stop))
+            threads.enter_context(_thread("sinks", lambda: self.sinks.run(stop), stop.set, stop))
             for name, work in self.uplink.works.items():
                 threads.enter_context(_thread(name, partial(work, stop), stop.set, stop))
             keep_report(self.folder, stop, self.report, self.link.offer)
@@ -119,6 +122,7 @@ def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCl
             gates=GateKeeper(folder.read_record, pipeline.max_fps),
             disk=DiskGauge(folder.root),
             uplink=way_out,
+            sinks=SinksWatch(settings.sinks_folder),
             on_gpu=pipeline.detector.backend != "onnx",
         ).run(stop)
 

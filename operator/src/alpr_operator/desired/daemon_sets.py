@@ -159,5 +159,7 @@ def _volumes(owner: Owner, nodes: Nodes) -> list[dict[str, Any]]:
         {"name": "account", "projected": {"sources": [token, certificate, {"downwardAPI": {"items": [name]}}]}},
     ]
     if nodes.sinks:
-        volumes.append({"name": "sinks", "secret": {"secretName": nodes.sinks, "optional": True}})
+        # Both in one folder: the agent sees there that its variables have changed, too.
+        told = {"name": nodes.sinks, "optional": True}
+        volumes.append({"name": "sinks", "projected": {"sources": [{"configMap": told}, {"secret": told}]}})
     return volumes
