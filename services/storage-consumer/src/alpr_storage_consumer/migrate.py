@@ -23,6 +23,7 @@ import structlog
 log = structlog.get_logger(__name__)
 Engine = Literal["postgres", "timescale"]
 _LOCK = 0x616C7072  # "alpr": one number for all who migrate
+_TURN_S = 0.2
 _BACK = ".back"
 _ONLINE = "-- online"
 
@@ -76,7 +77,10 @@ def go_back(
 def _alone(dsn: str) -> Iterator[psycopg.Connection]:
     """A connection that no other migration runs beside; the lock goes with it."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        # Asked for again and again: who waited inside the server would hold a snapshot, on which an index that is built
+        # online waits in turn, and both would stand until one is ended as a deadlock.
+        while connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone() != (True,):
+            time.sleep(_TURN_S)
         yield connection
 
 
@@ -93,7 +97,7 @@ def _take(connection: psycopg.Connection, text: str, note: str, name: str, patie
                 connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{patience.lock_s * 1000:.0f}ms",))
                 connection.execute(text.encode())
                 connection.execute(note.encode(), (name,))
-        except psycopg.errors.LockNotAvailable:
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             if time.monotonic() > until:
                 raise
             log.info("migration_waits_for_a_lock", name=name)

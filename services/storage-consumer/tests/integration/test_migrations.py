@@ -153,3 +153,25 @@ def test_two_that_migrate_at_once_apply_each_step_once(database, tmp_path):
     with ThreadPoolExecutor(2) as both:
         found = list(both.map(lambda _: migrate(database, folder=folder), range(2)))
     assert sorted(found) == [[], ["0017_a", "0018_b"]]
+
+
+def test_one_that_waits_its_turn_keeps_no_index_from_being_built(database, tmp_path):
+    slow = "-- online\nSELECT pg_sleep(1);\nCREATE INDEX CONCURRENTLY seen ON agent_ledger (agent_id);\n"
+    folder = steps(tmp_path, s0017_seen=slow)
+    with ThreadPoolExecutor(2) as both:
+        found = list(both.map(lambda _: migrate(database, folder=folder), range(2)))
+    assert sorted(found) == [[], ["0017_seen"]]
+
+
+def test_a_step_that_is_ended_as_a_deadlock_is_tried_again(database, tmp_path):
+    text = "LOCK TABLE agent_ledger; SELECT pg_sleep(2); ALTER TABLE plate_events ADD COLUMN note text;"
+    folder = steps(tmp_path, s0017_note=text)
+    with psycopg.connect(database) as writer, ThreadPoolExecutor(1) as beside:
+        writer.execute(INSERT)
+        step = beside.submit(migrate, database, folder=folder, patience=Patience(lock_s=10, give_up_s=60))
+        held = "SELECT 1 FROM pg_locks WHERE relation = 'agent_ledger'::regclass AND mode = 'AccessExclusiveLock' AND granted"
+        until(lambda: writer.execute(held).fetchone() is not None, 20, "the step has its first lock")
+        # It stands in line behind the step, which then wants what this one has.
+        writer.execute("SELECT count(*) FROM agent_ledger")
+        writer.commit()
+        assert step.result(60) == ["0017_note"]
