@@ -32,8 +32,8 @@ class NodeSettings(BaseSettings):
         images_region: of Amazon's bucket.
         images_credentials_file: a mounted Secret in the form of AWS's credentials file, best one that may only put and
             get under the site's name; left out, what AWS's own variables and services say.
-        sinks_folder: where the ConfigMap and the Secret of the sinks are mounted; a change there ends the agent, which is
-            then started again with what is new.
+        sinks_folder: where ConfigMap and Secret of the sinks are mounted; a change there ends the agent, which is then
+            started again with what is new.
         images_bytes_per_s: pictures take no more of the uplink than that; left out, as much as there is.
         metrics_port: 0 serves none.
     """
