@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from alpr_setup.backups import folder as folders
 from alpr_setup.backups.listing import age_text, row_of, size_text
+from alpr_setup.backups.making import let_go
 from alpr_setup.backups.manifest import DatabaseFacts, Manifest, damages, digests_of, parse_facts, read_manifest
 from alpr_setup.backups.names import chosen, moment_of, name_of, names_in, superseded
-from alpr_setup.backups.objects import Entry, file_of, index_text, parse_index, sweep
+from alpr_setup.backups.objects import Entry, file_of, index_text, known_objects, parse_index, sweep
 from alpr_setup.errors import SetupError
 
 moments = st.datetimes(datetime(1000, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC))
@@ -158,6 +159,22 @@ def test_files_of_objects_that_no_backup_names_go(tmp_path):
     assert sweep(tmp_path, ["a"]) == 2
     assert file_of(tmp_path, "a").exists()
     assert not half.exists()
+
+
+def test_an_old_backup_whose_index_is_damaged_bars_no_new_one_and_loses_no_picture(tmp_path):
+    days = ["2026-11-28T02-23-00Z", NAME]
+    for name in days:
+        make(tmp_path, name)
+    (tmp_path / days[0] / "objects.tsv").write_text("half a li")
+    folders.write_file(tmp_path / NAME / "objects.tsv", index_text({"a": Entry(1, "e", "ab" * 32)}).encode())
+    for key in ("a", "b"):
+        folders.write_file(file_of(tmp_path, key), b"x")
+    assert set(known_objects(tmp_path)) == {"a"}
+    [told] = let_go(tmp_path, 2)
+    assert told.startswith("no picture was removed: objects.tsv: a line is damaged")
+    assert file_of(tmp_path, "b").exists()
+    assert let_go(tmp_path, 1) == [f"{days[0]}: gone, 1 are kept"]
+    assert not file_of(tmp_path, "b").exists()
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):

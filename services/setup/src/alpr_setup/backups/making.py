@@ -72,7 +72,7 @@ def make_backup(folder: Path, name: str, sources: Sources, keep: int) -> list[st
         except BaseException:
             discard(part)
             raise
-        gone = _let_go(folder, keep)
+        gone = let_go(folder, keep)
     return [_told(manifest), *(f"not in it: {line}" for line in made.left_out), *gone]
 
 
@@ -131,7 +131,11 @@ def _told(manifest: Manifest) -> str:
     return f"{manifest.name}: whole, {manifest.events} readings, {pictures}"
 
 
-def _let_go(folder: Path, keep: int) -> list[str]:
-    gone = prune(folder, keep)
-    sweep(folder, {key for name in backups_in(folder) for key in read_index(folder / name)})
-    return [f"{name}: gone, {keep} are kept" for name in gone]
+def let_go(folder: Path, keep: int) -> list[str]:
+    """Remove all but the newest `keep` backups, and pictures that none of these names. What was done."""
+    told = [f"{name}: gone, {keep} are kept" for name in prune(folder, keep)]
+    try:
+        sweep(folder, {key for name in backups_in(folder) for key in read_index(folder / name)})
+    except SetupError as e:  # which pictures belong to that one, nobody knows
+        told.append(f"no picture was removed: {e}")
+    return told

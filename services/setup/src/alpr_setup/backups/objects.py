@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -73,10 +73,11 @@ def read_index(backup: Path) -> dict[str, Entry]:
 
 
 def known_objects(folder: Path) -> dict[str, Entry]:
-    """The objects of all backups, as the newest that names one says it."""
+    """The objects of all backups, as the newest that names one says it; what a damaged index named is read again."""
     found: dict[str, Entry] = {}
     for name in backups_in(folder):
-        found |= read_index(folder / name)
+        with suppress(SetupError):
+            found |= read_index(folder / name)
     return found
 
 
