@@ -93,10 +93,9 @@ def test_2_an_applied_camera_gives_plates_with_pictures_out_of_the_api(
     server, plates = street
     models = yaml.safe_load((cluster.folder / "models/models.yaml").read_text())["site"]["models"]
     cluster.kubectl("label", "node", NAME, f"ovr-alpr.io/site={SITE}", "ovr-alpr.io/node-class=cpu")
-    site = {
-        "models": models,
-        "nodeClasses": [{"name": "cpu", "pipeline": {"resources": {"requests": {"cpu": "100m"}}}}],
-    }
+    pipeline = {"resources": {"requests": {"cpu": "100m"}}}
+    node_class = {"name": "cpu", "pipeline": pipeline}
+    site = {"models": models, "sinksRef": {"name": "sinks"}, "nodeClasses": [node_class]}
     cluster.install(SITE, HELM / "alpr-site", {"site": site})
     cluster.alpr("site", "sinks", SITE, "--apply")
     until(lambda: condition(cluster, "alprsite", SITE, "Ready")[0] == "True", 300, "the site is ready", every_s=1)
