@@ -151,7 +151,7 @@ NODES = [
     ({"service": None, "k3s_version": None}, "K3s", "problem", "install-jetson.md"),
     ({"service": ("k3s-agent", "failed")}, "K3s", "problem", "journalctl -u k3s-agent"),
     ({"hostname": "Gate_1"}, "host name", "problem", "hostnamectl"),
-    ({"modules": {"br_netfilter": "there"}}, "kernel modules", "problem", "modprobe -a br_netfilter"),
+    ({"modules": {"vxlan": "there"}}, "kernel modules", "warning", "modprobe -a vxlan"),
     ({"modules": {"xt_comment": "missing"}}, "kernel modules", "problem", "k3s check-config"),
     ({"modules": {"vxlan": "unknown"}}, "kernel modules", "not checked", ""),
     ({"sysctls": {"net.ipv4.ip_forward": "0"}}, "net.ipv4.ip_forward", "problem", "sysctl -w net.ipv4.ip_forward=1"),
@@ -209,6 +209,21 @@ def test_what_k3s_does_when_it_starts_is_not_asked_for_before() -> None:
         sysctls={"net.ipv4.ip_forward": "0", "net.bridge.bridge-nf-call-iptables": None},
     )
     assert [found.check for found in node.node(before) if found.level == "problem"] == ["K3s"]
+
+
+def test_a_disk_of_its_own_brings_a_folder_that_is_no_sites() -> None:
+    seen = replace(K3S, folders=(NodeFolder("lost+found", 0), NodeFolder("north", 10001)))
+    assert not has_problem(node.node(seen))
+
+
+def test_who_is_not_root_is_told_to_be_and_not_to_choose_another_folder() -> None:
+    refused = replace(
+        DISK, path=Path("/var/lib/alpr-edge"), fsync_s=None, error="cannot be written (Permission denied)"
+    )
+    [told] = node.place(replace(K3S, root=False), refused)
+    assert (told.group, told.level) == ("node's folder", "not checked")
+    assert "sudo alpr doctor --node" in told.advice
+    assert has_problem(node.place(K3S, refused))
 
 
 @pytest.mark.parametrize("sort", ["2 ['nvidia']", '2 ."nvidia"', "3 'nvidia'"])

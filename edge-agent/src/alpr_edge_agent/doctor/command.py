@@ -106,14 +106,14 @@ def _node(wanted: bool | None) -> Iterator[Finding]:  # noqa: FBT001 - as click 
     from alpr_edge_agent.doctor.look import folder
     from alpr_edge_agent.doctor.look import node as look
     from alpr_edge_agent.doctor.look.machine import in_pod
-    from alpr_edge_agent.doctor.rules import folder as on_folder
     from alpr_edge_agent.doctor.rules import node as rules
 
     if in_pod():
         yield Group("node").not_checked("host", "a pod does not see it", "on the host: sudo alpr doctor --node")
     elif wanted or (wanted is None and look.has_k3s()):
-        yield from rules.node(look.look_at_node())
-        yield from on_folder.folder(folder.look_at_folder(look.EDGE), Group("node's folder"))
+        seen = look.look_at_node()
+        yield from rules.node(seen)
+        yield from rules.place(seen, folder.look_at_folder(look.EDGE))
 
 
 def _cameras(addresses: Sequence[str], manifests: Sequence[Path]) -> Iterator[Finding]:

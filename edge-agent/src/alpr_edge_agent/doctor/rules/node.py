@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from alpr_edge_agent.doctor.facts import ModuleState, Node
+from alpr_edge_agent.doctor.facts import Folder, ModuleState, Node
 from alpr_edge_agent.doctor.findings import Finding, Group
+from alpr_edge_agent.doctor.rules.folder import folder
 
 NODE: Final = Group("node")
+PLACE: Final = Group("node's folder")
 USER: Final = 10001
 SITE_LABEL: Final = "ovr-alpr.io/site"
 CLASS_LABEL: Final = "ovr-alpr.io/node-class"
@@ -32,6 +34,14 @@ def node(seen: Node) -> Iterator[Finding]:
     yield from _labels(seen)
     yield from _folders(seen)
     yield _registries(seen)
+
+
+def place(seen: Node, told: Folder) -> Iterator[Finding]:
+    """Whether events that lie below /var/lib/alpr-edge stay; only root can try."""
+    if seen.root:
+        yield from folder(told, PLACE)
+    else:
+        yield PLACE.not_checked("folder", f"only root may write {told.path}", _AS_ROOT)
 
 
 def _service(seen: Node) -> Finding:
@@ -79,8 +89,9 @@ def _modules(seen: Node) -> Finding:
         advice = "use a kernel that has them; sudo k3s check-config says what each is for"
         return NODE.problem("kernel modules", f"this kernel lacks {missing}", advice)
     if (waiting := those("there")) and _runs(seen):
-        advice = f"sudo modprobe -a {waiting}, and name them in /etc/modules-load.d/k3s.conf"
-        return NODE.problem("kernel modules", f"not loaded: {waiting}", advice)
+        # Not every installation asks for all of them: flannel may do without VXLAN, iptables' newer form without xt_comment.
+        advice = f"where Services fail: sudo modprobe -a {waiting}, and name them in /etc/modules-load.d/k3s.conf"
+        return NODE.warning("kernel modules", f"not loaded: {waiting}", advice)
     if unknown := those("unknown"):
         return NODE.not_checked("kernel modules", f"the kernel's list is not here; of {unknown} nothing is known")
     return NODE.ok("kernel modules", "loaded, or K3s loads them when it starts")
@@ -139,6 +150,8 @@ def _folders(seen: Node) -> Iterator[Finding]:
     if not seen.folders:
         yield NODE.ok("node's folders", "none yet below /var/lib/alpr-edge; the first edge pod makes its own")
     for found in seen.folders:
+        if not _NAME.fullmatch(found.name):
+            continue  # no site's: lost+found, where a disk of its own is mounted
         check = f"/var/lib/alpr-edge/{found.name}"
         if found.uid == USER:
             yield NODE.ok(check, f"belongs to user {USER}")
