@@ -89,7 +89,7 @@ def _modules(seen: Node) -> Finding:
         advice = "use a kernel that has them; sudo k3s check-config says what each is for"
         return NODE.problem("kernel modules", f"this kernel lacks {missing}", advice)
     if (waiting := those("there")) and _runs(seen):
-        # Not every installation asks for all of them: flannel may do without VXLAN, iptables' newer form without xt_comment.
+        # Not every installation asks for all: flannel may do without VXLAN, iptables' newer form without xt_comment.
         advice = f"where Services fail: sudo modprobe -a {waiting}, and name them in /etc/modules-load.d/k3s.conf"
         return NODE.warning("kernel modules", f"not loaded: {waiting}", advice)
     if unknown := those("unknown"):
