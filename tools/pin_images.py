@@ -21,6 +21,7 @@ from registry_digests import NotPinned, digest_of
 
 # Values that are an image's whole name; all others are a map of repository, tag and digest.
 _WHOLE: Final = (
+    ("backup", "postgresImage"),
     ("database", "operator", "image"),
     ("config", "images", "cpu"),
     ("config", "images", "jetson"),
@@ -48,7 +49,7 @@ def places(chart: str, values: dict[str, Any]) -> Iterator[Place]:
     for path in _WHOLE:
         told = _at(values, path)
         if told:
-            yield Place(path, f"{prefix if path[0] == 'database' else ''}{told}", whole=True)
+            yield Place(path, f"{'' if path[0] == 'config' else prefix}{told}", whole=True)
 
 
 def _maps(part: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:

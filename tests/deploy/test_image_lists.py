@@ -238,6 +238,20 @@ def test_every_image_of_production_is_pinned_to_what_its_registry_says(
     )  # refused once, then told
 
 
+def test_image_that_dumps_a_database_of_yours_is_pinned_too(run: Run, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump({"backup": {"enabled": True, "postgresImage": "library/postgres:17"}}))
+    with serving(Registry()) as registry:
+        words = [*mirrored(tmp_path, registry.port), "--values", f"alpr-central={own}"]
+        out = tmp_path / "pinned"
+        done = run("pin-images", *words, "--out", str(out))
+        assert done.returncode == 0, done.stderr
+    pinned = f"library/postgres:17@{registry.digest('mirror/library/postgres', '17')}"
+    assert yaml.safe_load((out / "alpr-central.yaml").read_text())["backup"] == {"postgresImage": pinned}
+    listed = run("airgap-images", *pinned_words(words, out)).stdout.split()
+    assert f"127.0.0.1:{registry.port}/mirror/{pinned}" in listed
+
+
 def test_second_run_gives_the_same_and_sees_the_tags_behind_the_pins(run: Run, tmp_path: Path) -> None:
     with serving(Registry()) as registry:
         words = mirrored(tmp_path, registry.port)
