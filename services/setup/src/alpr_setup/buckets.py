@@ -17,6 +17,8 @@ from minio.error import MinioAdminException, MinioException, S3Error
 from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 from minio.minioadmin import MinioAdmin
 
+from alpr_images.credentials import FileCredentials
+from alpr_images.errors import CredentialsUnusable
 from alpr_setup.errors import SetupError
 
 _ACTIONS: Final = {"writer": ["s3:GetObject", "s3:PutObject"], "reader": ["s3:GetObject"]}
@@ -102,10 +104,22 @@ class ObjectStore:
             raise
 
 
-def client_of(endpoint: str, access_key: str, secret_key: str, ca_file: Path | None, region: str) -> Minio:
-    """A client of an S3 server. Raises SetupError for an address that is none."""
+def client_of(endpoint: str, secret: Path, ca_file: Path | None, region: str) -> Minio:
+    """A client of an S3 server, as the user of the Secret that is mounted at `secret`.
+
+    It has access-key and secret-key, as the chart makes it, or AWS's file `credentials` alone, as one brings it for a
+    store of one's own. Raises SetupError for an address or a Secret that is none.
+    """
     place, told = _place_of(endpoint, ca_file, region)
-    return Minio(place, access_key=access_key, secret_key=secret_key, **told)
+    if (secret / "access-key").exists() or not (secret / "credentials").exists():
+        access_key, secret_key = pair_in(secret)
+        return Minio(place, access_key=access_key, secret_key=secret_key, **told)
+    try:
+        found = FileCredentials(secret / "credentials")()
+    except CredentialsUnusable as e:
+        raise SetupError(str(e)) from e
+    keys = {"access_key": found["access_key_id"], "secret_key": found["secret_access_key"]}
+    return Minio(place, **keys, session_token=found["token"], **told)
 
 
 def pair_in(folder: Path) -> tuple[str, str]:

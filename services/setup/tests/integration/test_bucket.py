@@ -7,6 +7,8 @@ from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import S3Store
 
 from alpr_setup.__main__ import program
+from alpr_setup.buckets import client_of
+from alpr_setup.errors import SetupError
 from alpr_testing.object_store import KEY_ID, REGION, SECRET
 
 pytestmark = pytest.mark.integration
@@ -118,3 +120,17 @@ def test_a_secret_that_is_not_mounted_is_named(call, tmp_path):
     failed = call("setup-missing", f"{tmp_path}/nowhere:reader")
     assert failed.exit_code == 1
     assert "access-key and secret-key" in failed.output
+
+
+def test_a_store_of_ones_own_is_reached_by_awss_file_alone(object_store, tmp_path):
+    bucket = object_store.create_bucket()
+    told = tmp_path / "credentials"
+    told.write_text(f"[default]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\n")
+    assert client_of(object_store.url, tmp_path, None, REGION).bucket_exists(bucket)
+    told.write_text(f"[default]\naws_access_key_id = {KEY_ID}\n{SECRET}\n")
+    with pytest.raises(SetupError, match="credentials: ") as failed:
+        client_of(object_store.url, tmp_path, None, REGION)
+    assert SECRET not in str(failed.value)
+    told.unlink()
+    with pytest.raises(SetupError, match="access-key and secret-key"):
+        client_of(object_store.url, tmp_path, None, REGION)

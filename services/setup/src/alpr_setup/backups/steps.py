@@ -34,7 +34,11 @@ def places(command: Command) -> Command:
         ),
         click.option("--bucket", default="", help="The bucket of pictures."),
         click.option("--region", default="us-east-1", show_default=True),
-        click.option("--credentials", type=_SECRET, help="Secret, mounted, of who reads: access-key, secret-key."),
+        click.option(
+            "--credentials",
+            type=_SECRET,
+            help="Secret, mounted, of who reads.",
+        ),
         click.option("--writer", type=_SECRET, help="Secret of who writes; left out, the same."),
         click.option("--ca-file", type=_THERE, help="Who signed the store's certificate; else the system's list."),
         click.option("--registry", default="", help="As https://registry:8081/apis/ccompat/v7; none: no schemas."),
@@ -67,7 +71,7 @@ class Places:
     def mirror(self, folder: Path) -> Mirror | None:
         """The pictures, with their files in `folder`. Raises SetupError where something is not said."""
         from alpr_setup.backups.objects import Mirror
-        from alpr_setup.buckets import client_of, pair_in
+        from alpr_setup.buckets import client_of
         from alpr_setup.errors import SetupError
 
         if not self.endpoint:
@@ -75,7 +79,7 @@ class Places:
         if not self.bucket or self.credentials is None:
             raise SetupError("--endpoint: give --bucket and --credentials, too")
         reader, writer = (
-            client_of(self.endpoint, *pair_in(secret), self.ca_file, self.region)
+            client_of(self.endpoint, secret, self.ca_file, self.region)
             for secret in (self.credentials, self.writer or self.credentials)
         )
         return Mirror(reader, self.bucket, folder, writer)
