@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from alpr_operator.commands import kube
 from alpr_operator.kube.errors import Refused
-from alpr_operator.kube.sinks import Central, sinks
+from alpr_operator.kube.sinks import Central, missing_login, sinks
 from alpr_testing.plain_objects import PlainCluster
 
 TLS = {
@@ -65,6 +65,18 @@ def test_without_passwords_and_an_authority_of_its_own_no_file_is_named() -> Non
     config, secret = sinks(Central("hub", plain, {}), "north")
     assert not [name for name in config["data"] if name.endswith("FILE")]
     assert secret["data"] == {}
+
+
+def test_a_login_that_servers_ask_for_and_nobody_made_is_said() -> None:
+    assert missing_login(Central("hub", TLS, SECRETS)) == ""
+    plain = {name: told for name, told in TLS.items() if name != "KAFKA_SASL_MECHANISM"}
+    only_store = {"alpr-objectstore-agents": SECRETS["alpr-objectstore-agents"]}
+    assert missing_login(Central("hub", plain, only_store)) == ""
+    assert missing_login(Central("hub", TLS, only_store)).startswith("Secret alpr-kafka-agents in hub says no login")
+    both = made("ConfigMap", "alpr-connections", TLS)
+    told = CliRunner().invoke(kube, ["site", "sinks", "north"], obj=PlainCluster(None, [both]).opened)
+    assert told.exit_code == 0
+    assert "Note: Secret alpr-kafka-agents and Secret alpr-objectstore-agents in alpr-system says" in told.stderr
 
 
 def test_a_half_made_central_tier_is_refused_by_name() -> None:

@@ -261,6 +261,7 @@ def site_sinks(
     }
     told = made.Central(central, maps[0].get("data") or {}, secrets, kafka)
     wanted = made.sinks(told, cluster.target.namespace or name)
+    _warn(made.missing_login(told))
     click.echo(cluster.apply(wanted, dry_run=dry_run) if applied else _written(wanted, output), nl=False)
 
 

@@ -54,6 +54,16 @@ def sinks(central: Central, namespace: str) -> list[Object]:
     ]
 
 
+def missing_login(central: Central) -> str:
+    """Which login the agents are asked for and get none of, as with servers of one's own; "" for none. Pure."""
+    asked = {"password": "KAFKA_SASL_MECHANISM" in central.connections, "credentials": True}
+    lacking = [
+        secret for secret, key in _FILES.values() if asked.get(key) and key not in central.secrets.get(secret, {})
+    ]
+    told = " and ".join(f"Secret {secret}" for secret in lacking)
+    return told and f"{told} in {central.namespace} says no login, so agents have none; make it, then run this again"
+
+
 def _config(central: Central, files: Data) -> dict[str, str]:
     told = central.connections
     missing = [
