@@ -113,7 +113,8 @@ def test_2_an_applied_camera_gives_plates_with_pictures_out_of_the_api(
         assert picture.content.endswith(b"\xff\xd9")
         found = api.get("/search/fulltext", params={"q": next(iter(plates))})
         assert found.status_code == 200
-    assert condition(cluster, "camera", "gate", "Ready") == ("True", "Streaming")
+    streams = ("True", "Streaming")
+    until(lambda: condition(cluster, "camera", "gate", "Ready") == streams, 60, "the status says so", every_s=1)
 
 
 def test_3_a_deleted_camera_lets_its_stream_go_within_ten_seconds(
