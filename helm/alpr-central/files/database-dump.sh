@@ -7,7 +7,8 @@ folder=$1 handed=$2
 secret=/etc/ovr-alpr/secrets/owner
 # The password by the environment: an argument can be read by whoever lists processes.
 PGPASSWORD=$(cat "$secret/password")
-DSN=$(sed -e 's#^\([a-z]*://[^:@/]*\):[^@]*@#\1@#' -e 's#password=[^ ]*##' "$secret/dsn")
+DSN=$(sed -E -e 's#^([a-z]*://[^:@/]*):[^@]*@#\1@#' -e 's#([?&])password=[^&]*&?#\1#' \
+    -e "s#(^| )password *= *'([^'\\\\]|\\\\.)*'#\1#" -e 's#(^| )password *= *[^ ]*#\1#' "$secret/dsn")
 export PGPASSWORD DSN PGCONNECT_TIMEOUT=10
 
 # What a run left that was killed: nothing takes half a day.

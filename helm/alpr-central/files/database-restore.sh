@@ -10,7 +10,8 @@ dump=$folder/$name/database.dump
 secrets=/etc/ovr-alpr/secrets
 # The password by the environment: an argument can be read by whoever lists processes.
 PGPASSWORD=$(cat "$secrets/owner/password")
-dsn=$(sed -e 's#^\([a-z]*://[^:@/]*\):[^@]*@#\1@#' -e 's#password=[^ ]*##' "$secrets/owner/dsn")
+dsn=$(sed -E -e 's#^([a-z]*://[^:@/]*):[^@]*@#\1@#' -e 's#([?&])password=[^&]*&?#\1#' \
+    -e "s#(^| )password *= *'([^'\\\\]|\\\\.)*'#\1#" -e 's#(^| )password *= *[^ ]*#\1#' "$secrets/owner/dsn")
 export PGPASSWORD PGCONNECT_TIMEOUT=10
 
 # Terse: what is wrong with a row is said without the row, for it holds a plate.

