@@ -13,9 +13,7 @@ from alpr_setup.backups.steps import FOLDER
 from alpr_setup.saying import said
 
 _NEWEST: Final = "newest"
-_BROUGHT_BY: Final = (
-    "It comes with the package alpr-setup, which tools/setup dev installs."
-)
+_BROUGHT_BY: Final = "It comes with the package alpr-setup, which tools/setup dev installs."
 
 
 @click.group(epilog=_BROUGHT_BY)
