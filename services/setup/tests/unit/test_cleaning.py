@@ -87,6 +87,18 @@ def test_a_releases_newest_values_are_found_in_helms_own_secrets():
     assert told == {"central": {"a": 2}, "services": {}}
 
 
+@pytest.mark.parametrize(
+    ("name", "revision"),
+    [("../../objects", 1), ("/etc/x", 1), ("", 1), ("a" * 54, 1), ("central", "many"), ("central", None), (None, 1)],
+)
+def test_what_claims_to_be_helms_names_no_file_and_ends_no_backup(name, revision):
+    assert values_of([release(name, revision, {})]) == {}
+
+
+def test_a_release_that_would_fill_the_memory_is_none():
+    assert values_of([release("central", 1, {"a": "b" * (64 << 20)})]) == {}
+
+
 def test_what_a_controller_makes_is_its_own_to_make_again():
     assert made_by_another({"metadata": {"ownerReferences": [{"uid": "u"}]}})
     assert not made_by_another(SITE)

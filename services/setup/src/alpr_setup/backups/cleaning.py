@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -20,6 +22,8 @@ ORDER: Final = (NAMESPACES, SECRETS, CONFIG_MAPS, ROLE_BINDINGS, SITES, CAMERAS)
 SITE_LABEL: Final = "ovr-alpr.io/site"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 _HELM: Final = "helm.sh/release.v1"
+_RELEASE_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?")
+_RELEASE_BYTES: Final = 64 << 20
 _OF_THE_SERVER: Final = {
     "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generation", "managedFields",
     "ownerReferences", "resourceVersion", "selfLink", "uid",
@@ -67,20 +71,24 @@ def values_of(secrets: Iterable[Object]) -> dict[str, str]:
         release = _release(secret)
         if release is None:
             continue
-        name, revision = str(release["name"]), int(release["version"])
+        name, revision = str(release["name"]), release["version"]
         if revision > newest.get(name, (0, ""))[0]:
             newest[name] = revision, yaml.safe_dump(release.get("config") or {}, sort_keys=False)
     return {name: text for name, (_, text) in sorted(newest.items())}
 
 
 def _release(secret: Object) -> Mapping[str, Any] | None:
-    """Helm packs JSON by gzip and twice by base64; None for what is packed otherwise."""
+    """Helm packs JSON by gzip and twice by base64; None for what is packed otherwise, or is no release of Helm's."""
     try:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
-        found = json.loads(gzip.decompress(packed))
-        return found if {"name", "version"} <= found.keys() else None
-    except (KeyError, ValueError, OSError, EOFError, zlib.error, AttributeError):
+        with gzip.open(io.BytesIO(packed)) as file:
+            text = file.read(_RELEASE_BYTES + 1)
+        found = json.loads(text) if len(text) <= _RELEASE_BYTES else {}
+        # Whoever may write Secrets here says these: the name becomes a file's.
+        fits = _RELEASE_NAME.fullmatch(str(found["name"])) and isinstance(found["version"], int)
+    except (KeyError, ValueError, OSError, EOFError, zlib.error, TypeError):
         return None
+    return found if fits else None
 
 
 def as_text(objects: Iterable[tuple[Kind, Object]]) -> str:
