@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from alpr_testing.cluster import REPOSITORY, SYSTEM, Cluster, Image, central_values, own_images
+from alpr_testing.cluster import (
+    REPOSITORY,
+    SYSTEM,
+    Cluster,
+    Image,
+    central_values,
+    own_images,
+    running_cluster,
+    stand_ins,
+)
 from alpr_testing.outside_agents import OutsideAgents, running_agents
 from alpr_testing.waiting import until
 
@@ -22,6 +31,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(180
 BEFORE, COMMIT = "v0.1.0", "d03aad63c193b52bc1e0d08dcafe6f52c7702ab7"
 SMALL = ("values-small.yaml",)
 RELEASES = ("alpr-central", "alpr-services", "alpr-operator")
+CENTRAL = (
+    "operator", "query-api", "storage-consumer", "search-indexer", "dlq-consumer", "metrics-consumer", "setup",
+)  # fmt: skip
 RATE = 100.0
 EDGE_PORT = 30094
 
@@ -40,19 +52,18 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def both(cluster: Cluster, before: Path) -> Cluster:
-    """The node, with the images of both: the older ones as their own charts name them, ours under the tag `now`."""
-    for image in own_images():
-        name = image.name.partition(":")[0]
-        cluster.node.import_image(image.archive, f"{name}:now")
-    for image in built_before(before):
-        cluster.node.import_image(image.archive, image.name)
-    return cluster
+def both(tmp_path_factory: pytest.TempPathFactory, before: Path) -> Iterator[Cluster]:
+    """A node with the images of both: the older ones as their own charts name them, ours under the tag `now`."""
+    ours = own_images(components=CENTRAL)
+    now = [Image(f"{image.name.partition(':')[0]}:now", image.archive) for image in ours]
+    folder: Path = tmp_path_factory.mktemp("cluster")
+    with running_cluster(folder, [*now, *built_before(before), *stand_ins()]) as made:
+        yield made
 
 
 def built_before(checkout: Path) -> list[Image]:
     """Images of `checkout`, in a cache of its own beside ours, on our base."""
-    return own_images(checkout, cache=f"images-{BEFORE}")
+    return own_images(checkout, f"images-{BEFORE}", CENTRAL)
 
 
 def servers(cluster: Cluster) -> dict[str, Any]:

@@ -42,14 +42,14 @@ class Image:
     archive: Path
 
 
-def own_images(repository: Path = REPOSITORY, cache: str = "images") -> list[Image]:
-    """The images of the components of the checkout at `repository`, built where they are not there yet.
+def own_images(repository: Path = REPOSITORY, cache: str = "images", components: Sequence[str] = ()) -> list[Image]:
+    """The images of the components (all, where none is named) of `repository`, built where they are not there yet.
 
     Archives lie in the user's cache `cache`: each checkout keeps one of each component there. Bases are shared.
     """
     version = _version(repository)
     found = []
-    for line in _built(repository, "tools/images", _shared_bases(cache)):
+    for line in _built(repository, "tools/images", _shared_bases(cache), components):
         path = Path(line)
         component = path.stem.rpartition("-")[0]
         suffix = "-cpu" if component == "edge-agent" else ""
@@ -75,10 +75,10 @@ def _shared_bases(cache: str) -> dict[str, str]:
     return {"ALPR_IMAGES": str(home / cache)}
 
 
-def _built(repository: Path, tool: str, told: Mapping[str, str] | None = None) -> list[str]:
+def _built(repository: Path, tool: str, told: Mapping[str, str] | None = None, names: Sequence[str] = ()) -> list[str]:
     path = f"{os.environ['PATH']}:{REPOSITORY}/.uv/bin"  # an older checkout's tools look for uv there
     environment = {**os.environ, "PATH": path, **(told or {})}
-    command = [repository / tool]
+    command = [str(repository / tool), *names]
     done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{tool}: {done.stderr[-2000:]}")
