@@ -82,7 +82,11 @@ def _asked(url: str, headers: Mapping[str, str], timeout_s: float) -> str:
 
 
 def _opened(url: str, headers: Mapping[str, str], timeout_s: float, method: str) -> http.client.HTTPResponse:
-    request = urllib.request.Request(url, headers=dict(headers), method=method)  # noqa: S310 - http and https alone come here
+    request = urllib.request.Request(url, method=method)  # noqa: S310 - http and https alone come here
+    for name, value in headers.items():
+        # A password or token is for who asked for it, not for where that one sends us.
+        add = request.add_unredirected_header if name == "Authorization" else request.add_header
+        add(name, value)
     answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310 - as above
     return answer
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -262,6 +263,37 @@ def test_second_run_gives_the_same_and_sees_the_tags_behind_the_pins(run: Run, t
         assert again.returncode == 0, again.stderr
         assert {path.name: path.read_text() for path in out.iterdir()} == first
         assert all("sha256:" in text for text in first.values())
+
+
+class Storage(Registry):
+    """Where a registry keeps its manifests: it wants no token, and must get none."""
+
+    def answer(self, method: str, path: str, headers: Any) -> tuple[int, dict[str, str], bytes]:
+        self.asked.append((method, headers.get("Authorization", "")))
+        return 200, {"Docker-Content-Digest": self.digest("kept", "elsewhere")}, b""
+
+
+class Redirecting(Registry):
+    """A registry that sends who has a token on to its storage."""
+
+    def __init__(self, storage: Registry) -> None:
+        super().__init__()
+        self.storage = storage
+
+    def answer(self, method: str, path: str, headers: Any) -> tuple[int, dict[str, str], bytes]:
+        status, told, body = super().answer(method, path, headers)
+        if status != 200 or path.startswith("/token"):
+            return status, told, body
+        return 307, {"Location": f"http://localhost:{self.storage.port}/kept"}, b""
+
+
+def test_token_is_not_carried_to_where_a_registry_sends_us() -> None:
+    with serving(Storage()) as storage, serving(Redirecting(storage)) as registry:
+        words = f"import registry_digests; print(registry_digests.digest_of('127.0.0.1:{registry.port}/a/b:1'))"
+        command = [sys.executable, "-c", words]
+        done = subprocess.run(command, cwd=REPOSITORY / "tools", capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == storage.digest("kept", "elsewhere"), done.stderr
+    assert {told for _, told in storage.asked} == {""}
 
 
 def test_missing_image_is_named_and_the_others_are_written(run: Run, tmp_path: Path) -> None:
