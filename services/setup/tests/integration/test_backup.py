@@ -447,6 +447,21 @@ def test_configuration_comes_back_and_no_secret_that_exists_is_overwritten(centr
     assert password(control_plane, central.space) == "YmVmb3Jl"
 
 
+def test_a_dry_run_on_an_empty_cluster_says_what_would_be_made_and_makes_nothing(central, control_plane):
+    central.backup()
+    fresh = f"{central.space}-again"
+    where = ["--kubeconfig", str(control_plane.kubeconfig), "--namespace", fresh]
+    tried = CliRunner().invoke(
+        restore, ["configuration", str(central.folder), *where, "--only", "secrets", "--dry-run"]
+    )
+    assert tried.exit_code == 0, tried.output
+    assert tried.output.splitlines() == [
+        f"Namespace {fresh}: would be applied",
+        f"Secret {fresh}/alpr-kafka-services: would be applied; not checked, as its namespace would be made before",
+    ]
+    assert fresh not in control_plane.kubectl("get", "namespaces", "-o", "name")
+
+
 def saved(central, name, *spaces):
     text = (central.folder / name / "configuration.yaml").read_text()
     assert "resourceVersion" not in text

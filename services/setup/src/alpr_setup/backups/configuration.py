@@ -112,17 +112,27 @@ class Wanted:
 async def apply_configuration(client: Client, objects: Sequence[tuple[Kind, Object]], wanted: Wanted) -> list[str]:
     """Apply all by server-side apply; a line an object. Raises SetupError that names what has no place to go."""
     said = []
+    promised: set[str] = set()
     for kind, one in in_order(objects, wanted):
-        name = "/".join(part for part in (one["metadata"].get("namespace"), one["metadata"]["name"]) if part)
+        meta = one["metadata"]
+        name = "/".join(part for part in (meta.get("namespace"), meta["name"]) if part)
+        if kind is NAMESPACES and wanted.dry_run and not await _exists(client, kind, one):
+            promised.add(meta["name"])
         if kind is SECRETS and not wanted.force and await _exists(client, kind, one):
             said.append(f"{kind.name} {name}: there, left as it is")
-            continue
-        try:
-            await client.apply(kind, one, dry_run=wanted.dry_run)
-        except NotFound as e:
-            raise SetupError(f"{kind.name} {name}: {_missing(kind)} ({e.message})") from e
-        said.append(f"{kind.name} {name}: {'would be applied' if wanted.dry_run else 'applied'}")
+        elif meta.get("namespace") in promised:
+            said.append(f"{kind.name} {name}: would be applied; not checked, as its namespace would be made before")
+        else:
+            await _apply(client, kind, one, name, dry_run=wanted.dry_run)
+            said.append(f"{kind.name} {name}: {'would be applied' if wanted.dry_run else 'applied'}")
     return said
+
+
+async def _apply(client: Client, kind: Kind, one: Object, name: str, *, dry_run: bool) -> None:
+    try:
+        await client.apply(kind, one, dry_run=dry_run)
+    except NotFound as e:
+        raise SetupError(f"{kind.name} {name}: {_missing(kind)} ({e.message})") from e
 
 
 def in_order(objects: Sequence[tuple[Kind, Object]], wanted: Wanted) -> Iterator[tuple[Kind, Object]]:
@@ -150,7 +160,7 @@ def _moved(kind: Kind, one: Object, wanted: Wanted) -> Object:
 
 async def _exists(client: Client, kind: Kind, one: Object) -> bool:
     try:
-        await client.get(kind, one["metadata"]["namespace"], one["metadata"]["name"])
+        await client.get(kind, one["metadata"].get("namespace"), one["metadata"]["name"])
     except NotFound:
         return False
     return True
