@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -112,6 +115,31 @@ def test_an_outbox_is_read_and_left_as_it_is(tmp_path: Path, below: str) -> None
     assert {name: before[name] for name in before} == {
         found.name: found.stat().st_mtime_ns for found in path.parent.iterdir() if found.name in before
     }
+
+
+@contextmanager
+def another_user(place: Path) -> Iterator[None]:
+    """Whoever runs the tests, `place` may not be looked into."""
+    before = os.geteuid()
+    place.chmod(0)
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+        place.chmod(0o700)
+
+
+def test_a_folder_of_another_user_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "edge").mkdir()
+    (tmp_path / "edge/outbox.db").touch()
+    with another_user(tmp_path):
+        outbox = folder.look_at_outbox(tmp_path)
+        place = folder.look_at_folder(tmp_path / "edge")
+    assert outbox is not None
+    assert (outbox.refused, outbox.error) == (True, "")
+    assert (place.exists, place.error) == (False, "cannot be written (Permission denied)")
 
 
 def test_an_outbox_that_is_none_is_named(tmp_path: Path) -> None:

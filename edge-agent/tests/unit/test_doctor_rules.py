@@ -128,7 +128,14 @@ FOLDERS = [
     ({"fsync_s": 0.05}, "fsync", "warning", "SSD"),
     ({"fsync_s": 0.9}, "fsync", "problem", "another disk"),
     ({"fsync_s": 1e-6}, "fsync", "warning", "eatmydata"),
-    ({"fsync_s": None, "error": "cannot be written (Permission denied)"}, "folder", "problem", "chown"),
+    (
+        {"fsync_s": None, "error": "cannot be written (Permission denied)"},
+        "folder",
+        "problem",
+        "sudo -u $(stat -c %U /var/",
+    ),
+    ({"exists": False, "error": "cannot be written (Permission denied)"}, "folder", "problem", "sudo install -d -o"),
+    ({"fsync_s": None, "error": "it is a file"}, "folder", "problem", "choose another with --data"),
 ]
 OUTBOXES = [
     ({"version": 5}, "outbox", "warning", "update"),
@@ -224,6 +231,12 @@ def test_who_is_not_root_is_told_to_be_and_not_to_choose_another_folder() -> Non
     assert (told.group, told.level) == ("node's folder", "not checked")
     assert "sudo alpr doctor --node" in told.advice
     assert has_problem(node.place(K3S, refused))
+
+
+def test_an_outbox_of_another_user_is_no_fault_of_the_outbox() -> None:
+    [told] = folder.outbox(replace(OUTBOX, refused=True))
+    assert (told.level, told.check) == ("not checked", "outbox")
+    assert "sudo -u $(stat -c %U /d)" in told.advice
 
 
 @pytest.mark.parametrize("sort", ["2 ['nvidia']", '2 ."nvidia"', "3 'nvidia'"])

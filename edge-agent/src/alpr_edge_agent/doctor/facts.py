@@ -126,7 +126,7 @@ class CameraSeen:
 
 @dataclass(frozen=True, slots=True)
 class OutboxSeen:
-    """An outbox as it lies on disk, opened for reading only."""
+    """An outbox as it lies on disk, opened for reading only; `refused` where this user may not look."""
 
     path: Path
     version: int
@@ -139,6 +139,7 @@ class OutboxSeen:
     oldest_s: float | None
     damaged: tuple[str, ...] = ()
     error: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _OLD_COUNTS: Final = "SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FRO
 def look_at_folder(path: Path) -> Folder:
     """The folder, or where it is not there yet the nearest one above it; a file is written there and taken away."""
     path = path.absolute()
-    near = next(found for found in (path, *path.parents) if found.exists())
+    near = next(found for found in (path, *path.parents) if _there(found))
     usage = shutil.disk_usage(near)
     error = "" if near.is_dir() else "it is a file"
     fsync_s = None
@@ -36,7 +36,13 @@ def look_at_folder(path: Path) -> Folder:
             fsync_s = durable_write_s(near)
         except OSError as e:
             error = f"cannot be written ({e.strerror})"
-    return Folder(path, path.exists(), kind_of(near), usage.free, usage.total, fsync_s, error)
+    return Folder(path, near == path, kind_of(near), usage.free, usage.total, fsync_s, error)
+
+
+def _there(path: Path) -> bool:
+    with suppress(PermissionError):  # in the folder of another user
+        return path.exists()
+    return False
 
 
 def durable_write_s(folder: Path) -> float:
@@ -78,10 +84,16 @@ def edge_folder(data: Path) -> EdgeFolder:
 
 def look_at_outbox(data: Path) -> OutboxSeen | None:
     """The outbox below `data`; None where there is none. It is opened for reading and changed in nothing."""
-    folder = edge_folder(data)
-    path = folder.outbox
-    if not path.exists():
-        return None
+    try:
+        folder = edge_folder(data)
+        path = folder.outbox
+        if not path.exists():
+            return None
+        refused = not os.access(path, os.R_OK)
+    except PermissionError:  # the folder of another user, as a service's is
+        path, refused = data / "outbox.db", True
+    if refused:
+        return OutboxSeen(path, 0, len(STEPS), 0, 0, 0, 0, 0, None, refused=True)
     damaged = tuple(sorted(found.name for found in path.parent.glob(f"{path.name}.damaged-*")))
     size = sum(found.stat().st_size for found in path.parent.glob(f"{path.name}*") if found.name not in damaged)
     spool = sum(_size(found) for found in folder.spool.rglob("*")) if folder.spool.is_dir() else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from alpr_edge_agent.agent.disk import FINE_SHARE, LOW_BYTES, LOW_SHARE
@@ -30,9 +31,16 @@ def folder(seen: Folder, group: Group = DATA) -> Iterator[Finding]:
 
 def _place(seen: Folder, group: Group) -> Finding:
     if seen.error:
-        advice = f"choose another with --data, or give this user the right: sudo chown $(id -u) {seen.path}"
+        advice = "choose another with --data"
+        if seen.error.startswith("cannot"):
+            make = f"make it for this user: sudo install -d -o $(id -u) {seen.path}"
+            advice += f", or {_as_owner(seen.path) if seen.exists else make}"
         return group.problem("folder", f"{seen.path}: {seen.error}", advice)
     return group.ok("folder", str(seen.path) if seen.exists else f"{seen.path}, made at the first start")
+
+
+def _as_owner(path: Path) -> str:
+    return f"run it as the folder's owner: sudo -u $(stat -c %U {path}) .venv/bin/alpr doctor"
 
 
 def _kind(seen: Folder, group: Group) -> Finding:
@@ -84,6 +92,9 @@ def outbox(seen: OutboxSeen | None) -> Iterator[Finding]:
     """What waits for delivery."""
     if seen is None:
         yield DATA.ok("outbox", "none yet; made at the first start")
+        return
+    if seen.refused:
+        yield DATA.not_checked("outbox", f"this user may not look into {seen.path.parent}", _as_owner(seen.path.parent))
         return
     if seen.error:
         advice = "stop alpr, move the file aside, start again; a damaged one is moved aside for salvage by itself"
