@@ -56,6 +56,9 @@ def test_names_that_are_known_everywhere_stay_and_kafka_may_be_reached_from_outs
     told = {**TLS, "KAFKA_BOOTSTRAP_SERVERS": "a.example.com:9093,b.example.com:9093"}
     config, _ = sinks(Central("hub", told, {}), "north")
     assert config["data"]["KAFKA_BOOTSTRAP_SERVERS"] == told["KAFKA_BOOTSTRAP_SERVERS"]
+    numbers = {"KAFKA_BOOTSTRAP_SERVERS": "[fd00::7]:9093", "SCHEMA_REGISTRY_URL": "https://[fd00::8]:8081/x"}
+    config, _ = sinks(Central("hub", {**TLS, **numbers}, {}), "north")
+    assert numbers.items() <= config["data"].items()
     outside, _ = sinks(Central("hub", told, {}, kafka="edge.example.com:30094"), "north")
     assert outside["data"]["KAFKA_BOOTSTRAP_SERVERS"] == "edge.example.com:30094"
 

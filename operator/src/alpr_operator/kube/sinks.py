@@ -103,7 +103,7 @@ def _long(servers: str, namespace: str) -> str:
 
 def _long_place(place: str, namespace: str) -> str:
     host, colon, port = place.partition(":")
-    return place if "." in host else f"{host}.{namespace}.svc{colon}{port}"
+    return place if "." in host or host.startswith("[") else f"{host}.{namespace}.svc{colon}{port}"
 
 
 def _long_url(url: str, namespace: str) -> str:
