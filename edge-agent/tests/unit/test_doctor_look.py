@@ -167,8 +167,9 @@ def test_a_report_for_people_and_one_for_programs(capsys: pytest.CaptureFixture[
     assert read["findings"][1]["advice"] == "choose another"
 
 
-def test_a_password_on_the_command_line_is_refused_and_not_repeated() -> None:
-    done = CliRunner().invoke(doctor, ["--camera", "rtsp://u:hunter2@192.0.2.1/a"])
+@pytest.mark.parametrize("address", ["rtsp://u:hunter2@192.0.2.1/a", "rtsp://u:hunter2/3@192.0.2.1/a"])
+def test_a_password_on_the_command_line_is_refused_and_not_repeated(address: str) -> None:
+    done = CliRunner().invoke(doctor, ["--camera", address])
     assert done.exit_code == 2
     assert "-f" in done.output
     assert "hunter2" not in done.output

@@ -64,8 +64,10 @@ def doctor(
 
 
 def _without_passwords(addresses: Sequence[str]) -> None:
+    from alpr_schemas.import_cameras import split_credentials
+
     for address in addresses:
-        if "@" in address.partition("://")[2].partition("/")[0]:
+        if split_credentials(address)[1] is not None:
             raise click.UsageError(
                 "--camera: anybody on this machine can read a command line with its password; "
                 "write a Camera and its Secret into a file, and give it with -f"
