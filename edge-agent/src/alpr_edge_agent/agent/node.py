@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 
 import structlog
 
@@ -27,7 +28,7 @@ from alpr_edge_agent.agent.outbox_metrics import outbox_shown
 from alpr_edge_agent.agent.report import NodeFacts, aged, first_report, report_of
 from alpr_edge_agent.agent.run import current_status, keep_report
 from alpr_edge_agent.agent.settings import NodeSettings
-from alpr_edge_agent.agent.sinks_watch import SinksWatch
+from alpr_edge_agent.agent.sinks import SinksWatch
 from alpr_edge_agent.agent.uplink import Uplink, uplink
 from alpr_edge_agent.assignment import read_assignment
 from alpr_edge_agent.contact import ContactWriter
@@ -42,6 +43,7 @@ from alpr_schemas.resources import EdgeReport
 
 log = structlog.get_logger(__name__)
 END_WITHIN_S = 2.0
+SINKS = Path("/etc/ovr-alpr/sinks")
 OpenCluster = Callable[[], AbstractAsyncContextManager[Cluster]]
 
 
@@ -96,7 +98,12 @@ class NodeAgent:
         )
 
 
-def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCluster | None = None) -> None:
+def run_node(
+    settings: NodeSettings,
+    stop: threading.Event,
+    open_cluster: OpenCluster | None = None,
+    sinks: SinksWatch | None = None,
+) -> None:
     """Run the agent of a node until `stop`. Raises EdgeError where it cannot begin."""
     folder = EdgeFolder(settings.data)
     key = node_key(folder.node_key)
@@ -122,7 +129,7 @@ def run_node(settings: NodeSettings, stop: threading.Event, open_cluster: OpenCl
             gates=GateKeeper(folder.read_record, pipeline.max_fps),
             disk=DiskGauge(folder.root),
             uplink=way_out,
-            sinks=SinksWatch(settings.sinks_folder),
+            sinks=sinks or SinksWatch(SINKS),
             on_gpu=pipeline.detector.backend != "onnx",
         ).run(stop)
 

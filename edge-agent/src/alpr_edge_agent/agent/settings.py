@@ -32,8 +32,6 @@ class NodeSettings(BaseSettings):
         images_region: of Amazon's bucket.
         images_credentials_file: a mounted Secret in the form of AWS's credentials file, best one that may only put and
             get under the site's name; left out, what AWS's own variables and services say.
-        sinks_folder: where ConfigMap and Secret of the sinks are mounted; a change there ends the agent, which is then
-            started again with what is new.
         images_bytes_per_s: pictures take no more of the uplink than that; left out, as much as there is.
         metrics_port: 0 serves none.
     """
@@ -56,7 +54,6 @@ class NodeSettings(BaseSettings):
     images_endpoint: str | None = None
     images_region: str = "us-east-1"
     images_credentials_file: Path | None = None
-    sinks_folder: Path = Path("/etc/ovr-alpr/sinks")
     images_bytes_per_s: Annotated[int, Field(ge=1)] | None = None
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     metrics_host: str = "127.0.0.1"

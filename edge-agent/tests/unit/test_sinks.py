@@ -1,8 +1,9 @@
-"""The agent ends when its sinks are others, and not before."""
+"""The agent takes its sinks from their folder, ends when they are others, and not before."""
 
+import os
 import threading
 
-from alpr_edge_agent.agent.sinks_watch import SinksWatch
+from alpr_edge_agent.agent.sinks import SinksWatch, take_variables
 from alpr_testing.waiting import until
 
 
@@ -43,3 +44,19 @@ def test_where_nothing_is_mounted_it_only_waits(tmp_path):
     stop.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_variables_of_the_folder_win_over_older_ones_and_passwords_stay_files(tmp_path, monkeypatch):
+    swap(tmp_path, "..2026_1")
+    for name, text in (
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka.hub.svc:9092\n"),
+        ("kafka-password", "hush"),
+        ("ca.crt", "PEM"),
+    ):
+        (tmp_path / "..2026_1" / name).write_text(text)
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "old:9092")
+    assert take_variables(tmp_path) == ["KAFKA_BOOTSTRAP_SERVERS"]
+    assert os.environ["KAFKA_BOOTSTRAP_SERVERS"] == "kafka.hub.svc:9092"
+    assert "hush" not in os.environ.values()
+    assert take_variables(tmp_path / "nowhere") == []
