@@ -123,11 +123,14 @@ def running(cluster: Cluster) -> set[str]:
     return {c["image"].rpartition(":")[2] for pod in found for c in pod["spec"]["containers"]}
 
 
-def test_an_upgrade_and_a_rollback_lose_nothing(both: Cluster, agents: OutsideAgents) -> None:
+def test_an_upgrade_kills_and_a_rollback_lose_nothing(both: Cluster, agents: OutsideAgents) -> None:
     assert running(both) == {"0.1.0"}
     install(both, REPOSITORY / "helm", "now")
     flows(both)
     assert running(both) == {"now"}
+    for killed in ("storage-consumer", "database", "kafka"):
+        both.kill_pods(f"app.kubernetes.io/name={killed}")
+        flows(both)
     for release in reversed(RELEASES):
         both.helm("rollback", release, "--namespace", SYSTEM, "--wait", "--timeout", "10m")
     flows(both)
