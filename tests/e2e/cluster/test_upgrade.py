@@ -80,7 +80,8 @@ def tagged(tag: str) -> dict[str, dict[str, Any]]:
     services = {part: {"image": {"tag": tag}} for part in parts}
     return {
         "alpr-central": {"secrets": {"image": {"tag": tag}}}, "alpr-services": services,
-        "alpr-operator": {"image": {"tag": tag}},
+        # The operator of 0.1.0 asks for its user's name, which it has not in its container.
+        "alpr-operator": {"image": {"tag": tag}, "env": [{"name": "LOGNAME", "value": "alpr"}]},
     }  # fmt: skip
 
 
