@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tarfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -76,6 +77,10 @@ class Node:
         """Have the OCI archive at `archive` as image `name`, as pods name it."""
         ctr = ["ctr", "-a", str(self._socket), "-n", "k8s.io", "images"]
         _run([*ctr, "import", "--index-name", _full(name), str(archive)])
+        # It comes under the archive's own name as well, which two builds of one version share: containers of both would then
+        # be made of the one that came last.
+        for own in _names_in(archive) - {_full(name)}:
+            _run([*ctr, "rm", own])
 
     def images(self) -> list[str]:
         """The names of the images that the node has."""
@@ -244,6 +249,14 @@ def _run(command: Sequence[str]) -> str:
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[:6])} …: {done.stderr[-500:]}")
     return done.stdout
+
+
+def _names_in(archive: Path) -> set[str]:
+    with tarfile.open(archive) as files:
+        index = files.extractfile("index.json")
+        told = json.load(index) if index else {"manifests": []}
+    found = (one.get("annotations", {}).get("org.opencontainers.image.ref.name") for one in told["manifests"])
+    return {name for name in found if name}
 
 
 def _full(name: str) -> str:
