@@ -77,8 +77,8 @@ class Node:
         """Have the OCI archive at `archive` as image `name`, as pods name it."""
         ctr = ["ctr", "-a", str(self._socket), "-n", "k8s.io", "images"]
         _run([*ctr, "import", "--index-name", _full(name), str(archive)])
-        # It comes under the archive's own name as well, which two builds of one version share: containers of both would then
-        # be made of the one that came last.
+        # It comes under the archive's own name as well, which two builds of one version share: containers of both would
+        # then be made of the one that came last.
         for own in _names_in(archive) - {_full(name)}:
             _run([*ctr, "rm", own])
 
