@@ -6,6 +6,7 @@ a pair of interfaces; pods and Services are reached from the test by their addre
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -75,12 +76,14 @@ class Node:
 
     def import_image(self, archive: Path, name: str) -> None:
         """Have the OCI archive at `archive` as image `name`, as pods name it."""
-        ctr = ["ctr", "-a", str(self._socket), "-n", "k8s.io", "images"]
-        _run([*ctr, "import", "--index-name", _full(name), str(archive)])
-        # It comes under the archive's own name as well, which two builds of one version share: containers of both would
-        # then be made of the one that came last.
-        for own in _names_in(archive) - {_full(name)}:
-            _run([*ctr, "rm", own])
+        command = ["ctr", "-a", str(self._socket), "-n", "k8s.io", "images", "import", "-"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as ctr:
+            if ctr.stdin:
+                _renamed(archive, _full(name), ctr.stdin)
+                ctr.stdin.close()
+            told = ctr.stdout.read().decode() if ctr.stdout else ""
+        if ctr.returncode:
+            raise RuntimeError(f"ctr images import {name}: {told[-500:]}")
 
     def images(self) -> list[str]:
         """The names of the images that the node has."""
@@ -251,12 +254,20 @@ def _run(command: Sequence[str]) -> str:
     return done.stdout
 
 
-def _names_in(archive: Path) -> set[str]:
-    with tarfile.open(archive) as files:
-        index = files.extractfile("index.json")
-        told = json.load(index) if index else {"manifests": []}
-    found = (one.get("annotations", {}).get("org.opencontainers.image.ref.name") for one in told["manifests"])
-    return {name for name in found if name}
+def _renamed(archive: Path, name: str, into: IO[bytes]) -> None:
+    """Write the OCI archive `archive` into `into`, with the image in it called `name`.
+
+    Two builds of one version have one name in their archives, and containerd's side of Kubernetes takes it for both.
+    """
+    with tarfile.open(archive) as old, tarfile.open(fileobj=into, mode="w|") as new:
+        for member in old:
+            content = old.extractfile(member)
+            if member.name == "index.json" and content:
+                index = json.load(content)
+                index["manifests"][0]["annotations"] = {"org.opencontainers.image.ref.name": name}
+                text = json.dumps(index).encode()
+                member.size, content = len(text), io.BytesIO(text)
+            new.addfile(member, content)
 
 
 def _full(name: str) -> str:
