@@ -128,14 +128,14 @@ def test_an_upgrade_kills_and_a_rollback_lose_nothing(both: Cluster, agents: Out
     assert running(both) == {"0.1.0"}
     install(both, REPOSITORY / "helm", "now")
     flows(both)
-    assert running(both) == {"now"}
+    until(lambda: running(both) == {"now"}, 60, "our pods alone run", every_s=1)
     for killed in ("storage-consumer", "database", "kafka"):
         both.kill_pods(f"app.kubernetes.io/name={killed}")
         flows(both)
     for release in reversed(RELEASES):
         both.helm("rollback", release, "--namespace", SYSTEM, "--wait", "--timeout", "10m")
     flows(both)
-    assert running(both) == {"0.1.0"}
+    until(lambda: running(both) == {"0.1.0"}, 60, "the older pods alone run", every_s=1)
     agents.end_load()
     until(lambda: stored(both) >= agents.committed(), 180, "all is stored", every_s=1)
     taken = agents.events()
