@@ -90,6 +90,7 @@ class Consumer(Generic[W]):
         self._places: dict[tuple[str, int], Place] = {}
         self._span = tracing.processing(settings.group_id)
         self._heap = HeapTrimmer()
+        self._fatal: KafkaError | None = None
         self._fenced_at: float | None = None
         self._paused = False
         self._claim_at = 0.0
@@ -131,11 +132,19 @@ class Consumer(Generic[W]):
             "fetch.wait.max.ms": 100,
             "queued.max.messages.kbytes": 16_384,
             "fetch.queue.backoff.ms": 10,  # the client's own is a second, in which a backlog stands still
-            "error_cb": _warned,
+            "error_cb": self._heard,
         }
+
+    def _heard(self, error: KafkaError) -> None:
+        """An error of the client itself. After a fatal one it does nothing more, and only this says so."""
+        log.warning("kafka_consumer", error=error.name(), detail=error.str())
+        if error.fatal():
+            self._fatal = error
 
     def _loop(self, stop: threading.Event) -> None:
         while not stop.is_set():
+            if self._fatal is not None:
+                raise KafkaException(self._fatal)
             self._claim_if_needed()
             self._rejoin_if_fenced()
             generation = self._assignment.generation
@@ -373,10 +382,6 @@ def _usable(message: Message) -> bool:
         raise Misdeployed(f"Kafka: {error.name()}; give the consumer's user the right to read")
     log.warning("kafka_consumer", error=error.name(), detail=error.str())
     return False
-
-
-def _warned(error: KafkaError) -> None:
-    log.warning("kafka_consumer", error=error.name(), detail=error.str())
 
 
 def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
