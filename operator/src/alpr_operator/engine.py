@@ -237,8 +237,15 @@ class Engine:
             self._mark_after_own(self.store.put(write.kind, answer), write)
 
     def _mark_after_own(self, effect: Effect, write: Write) -> None:
-        """Our own write needs another pass only where the site's state follows from it; of children nothing does."""
-        if write.lane is not Lane.STATUS and write.kind not in CHILD_KINDS:
+        """Our own write needs another pass only where the site's state follows from it; of children nothing does.
+
+        The answer to a status may bring what another one changed just before; the watch's word of that comes too late
+        to be news, so the answer must tell.
+        """
+        if write.lane is Lane.STATUS:
+            if not effect.status_only:
+                self._mark(effect)
+        elif write.kind not in CHILD_KINDS:
             for key in effect.sites:
                 self.queue.mark(key, after_s=self._lazily())
 
