@@ -112,6 +112,51 @@ def prepared(central: list[Manifest], secrets: Path, own_postgres: OwnPostgres, 
     return own_postgres
 
 
+@pytest.fixture
+def start(central: list[Manifest], tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts the chart's container once more, with an entry point that leaves a child behind when it is killed."""
+    command, text = container(central, "database")["command"], config(central, "database")["start.sh"]
+    assert command == ["/bin/sh", "/etc/ovr-alpr/database/start.sh"]
+    (tmp_path / "start.sh").write_text(text)
+    entry = tmp_path / "docker-entrypoint.sh"
+    entry.write_text('#!/bin/sh\necho "$1" >> "$PGDATA.told"; (sleep 2; echo last >> "$PGDATA.told") & wait\n')
+    entry.chmod(0o755)
+    told = {**os.environ, "PGDATA": str(tmp_path / "pgdata"), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    begun: list[subprocess.Popen[str]] = []
+
+    def started() -> subprocess.Popen[str]:
+        command = ["sh", str(tmp_path / "start.sh"), "postgres"]
+        begun.append(subprocess.Popen(command, env=told, stderr=subprocess.PIPE, text=True))
+        return begun[-1]
+
+    yield started
+    for one in begun:
+        one.kill()
+        one.communicate()
+
+
+def test_a_second_database_waits_until_the_last_process_of_the_first_has_ended(
+    start: Callable[[], subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    told = tmp_path / "pgdata.told"
+    first = start()
+    until(told.exists, 10, "the first has started")
+    second = start()
+    assert second.stderr is not None
+    assert second.stderr.readline() == "an earlier server still has this data: waiting for its end\n"
+    first.kill()
+    until(lambda: len(told.read_text().splitlines()) > 2, 10, "the second has started")
+    assert told.read_text().splitlines() == ["postgres", "last", "postgres"]
+
+
+@pytest.mark.usefixtures("start")
+def test_an_image_without_flock_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run(["/bin/sh", str(tmp_path / "start.sh"), "postgres"], capture_output=True, text=True,
+                          check=False, env={"PATH": str(tmp_path), "PGDATA": str(tmp_path / "pgdata")})  # fmt: skip
+    assert done.returncode == 1
+    assert "has no flock" in done.stderr
+
+
 def as_role(server: OwnPostgres, role: str) -> str:
     return make_conninfo(server.dsn, user=role, dbname="plates")
 

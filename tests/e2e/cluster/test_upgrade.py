@@ -115,8 +115,13 @@ def stored(cluster: Cluster) -> int:
 
 
 def flows(cluster: Cluster) -> None:
-    seen = stored(cluster)
-    until(lambda: stored(cluster) > seen + RATE, 180, "events flow", every_s=1)
+    seen: list[int] = []
+
+    def more() -> bool:
+        seen.extend(rows for rows in [stored(cluster)] if rows >= 0)
+        return bool(seen) and seen[-1] > seen[0] + RATE
+
+    until(more, 180, "events flow", every_s=1)
 
 
 def running(cluster: Cluster) -> set[str]:

@@ -1,6 +1,7 @@
 {{/* PostgreSQL's container, without its mounts. */}}
 {{- define "alpr-central.databaseContainer" -}}
 name: database
+command: [/bin/sh, /etc/ovr-alpr/database/start.sh]
 args:
   - postgres
   {{- $config := dict "hba_file" "/etc/ovr-alpr/database/pg_hba.conf" "password_encryption" "scram-sha-256" }}

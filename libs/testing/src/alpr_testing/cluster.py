@@ -146,7 +146,7 @@ class Cluster:
         return list(self.get("pods", "-n", namespace, "-l", selector)["items"])
 
     def kill_pods(self, selector: str, namespace: str = SYSTEM) -> None:
-        """At once: SIGKILL to all that runs in them."""
+        """By force: the next ones may start while these still run, for two seconds at most."""
         chosen = ("-l", selector, "-n", namespace)
         self.kubectl("delete", "pod", *chosen, "--grace-period=0", "--force", "--wait=false")
 
