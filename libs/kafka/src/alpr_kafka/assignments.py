@@ -30,10 +30,10 @@ class Assignment:
         self.places = set()
         self.unclaimed = set()
 
-    def begin(self, client: confluent_kafka.Consumer, offsets: dict[Place, int]) -> None:
-        """Read on from `offsets`; those without one from what Kafka has kept for the group."""
+    def begin(self, client: confluent_kafka.Consumer, offsets: dict[Place, int], otherwise: int) -> None:
+        """Read on from `offsets`; those without one from `otherwise`, one of librdkafka's OFFSET_…."""
         told = [
-            TopicPartition(p.topic, p.partition, offsets.get(p, confluent_kafka.OFFSET_STORED))
+            TopicPartition(p.topic, p.partition, offsets.get(p, otherwise))
             for p in sorted(self.places, key=lambda place: (place.topic, place.partition))
         ]
         client.assign(told)

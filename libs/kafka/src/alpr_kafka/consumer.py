@@ -6,6 +6,7 @@ acknowledged before it. An outage pauses and waits; nothing but data goes to the
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -17,11 +18,19 @@ from typing import Any, Final, Generic, TypeVar
 
 import confluent_kafka
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    OFFSET_STORED,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from alpr_kafka import metrics, tracing
 from alpr_kafka.assignments import Assignment
-from alpr_kafka.errors import DeadLetterFlood, Fenced, Misdeployed, Unavailable
+from alpr_kafka.errors import DeadLetterFlood, Fenced, Misdeployed, Rewound, Unavailable
 from alpr_kafka.flood import FloodGauge
 from alpr_kafka.handling import Handler, Prepared
 from alpr_kafka.interpreter import HeapTrimmer
@@ -285,9 +294,10 @@ class Consumer(Generic[W]):
                 self._commit(batch)
                 self._measure(batch)
         except Fenced as e:
-            metrics.FENCED.inc()
-            log.warning("fenced", reason=str(e))
-            self._fenced_at = time.monotonic()
+            rewound = isinstance(e, Rewound)
+            (metrics.REWOUND if rewound else metrics.FENCED).inc()
+            log.warning("rewound" if rewound else "fenced", reason=str(e))
+            self._fenced_at = -math.inf if rewound else time.monotonic()
             self._spilled = []
             self._pause()
         except (Misdeployed, DeadLetterFlood) as e:
@@ -333,12 +343,24 @@ class Consumer(Generic[W]):
             return
         self._failures = 0
         self._paused = False
-        self._assignment.begin(self._client, offsets)
+        self._assignment.begin(self._client, offsets, self._beginning())
         self._told(True, "")
         log.info("claimed", partitions=len(waiting))
 
+    def _beginning(self) -> int:
+        """From where a partition is read for which the handler has no offset.
+
+        Kafka's own commits count only where nobody else keeps offsets: a database that was restored may stand earlier.
+        """
+        if not self._handler.keeps_offsets:
+            return OFFSET_STORED
+        return OFFSET_BEGINNING if self._settings.auto_offset_reset == "earliest" else OFFSET_END
+
     def _rejoin_if_fenced(self) -> None:
-        """Kafka tells a zombie soon; where it does not, because the group is in order, the place is claimed again."""
+        """Kafka tells a zombie soon; where it does not, because the group is in order, the place is claimed again.
+
+        At once where nobody else has it: the database itself has gone back.
+        """
         if self._fenced_at is None:
             return
         if time.monotonic() - self._fenced_at > _REJOIN_AFTER_SESSIONS * self._settings.session_timeout_s:

@@ -1,6 +1,7 @@
 """KafkaKitError
 ├── Unavailable      the other side is down           → pause, keep polling, try again, for ever
 ├── Fenced           another one has the partition    → drop the batch, go on with what is assigned next
+│   └── Rewound      the database lost what it had    → drop the batch, go back to where the database stands
 ├── Misdeployed      a right or a column is missing   → not ready, stop, page somebody
 └── DeadLetterFlood  most records are refused         → stop: the fault is ours, or a deployment's
 Undecodable          bytes that hold no record of their topic → a dead letter
@@ -22,6 +23,10 @@ class Unavailable(KafkaKitError):
 
 class Fenced(KafkaKitError):
     """Another consumer has claimed the partition since."""
+
+
+class Rewound(Fenced):
+    """The database stands earlier than it had confirmed: what came since has to be read again."""
 
 
 class Misdeployed(KafkaKitError):

@@ -41,7 +41,10 @@ class Handler(Protocol[W]):
         """
 
     def claim(self, places: Sequence[Place]) -> dict[Place, int]:
-        """Fence out whoever had `places`; the next offset of each that has one. Raises Unavailable."""
+        """Fence out whoever had `places`, which are all of the assignment; the next offset of each that has one.
+
+        Raises Unavailable.
+        """
 
     def write(self, prepared: Prepared[W], next_offsets: Mapping[Place, int], bury: Bury) -> None:
         """Give the batch its effect, in one transaction where there is one; a replay of it changes nothing.

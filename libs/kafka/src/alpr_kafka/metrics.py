@@ -24,4 +24,7 @@ AGE = Histogram(
 DEAD = Counter("alpr_dlq_messages", "Records that became dead letters, by kind.", ["kind"])
 OUTAGES = Counter("alpr_consumer_outages", "Tries of a batch that met an outage.")
 FENCED = Counter("alpr_consumer_fenced", "Batches dropped because another consumer had claimed the partition.")
+REWOUND = Counter(
+    "alpr_consumer_rewound", "Times when the database had lost what it confirmed, and records were read again."
+)
 ASSIGNED = Gauge("alpr_consumer_partitions", "Partitions that this consumer has.")

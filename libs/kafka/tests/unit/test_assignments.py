@@ -28,7 +28,7 @@ def given(*partitions):
 def test_what_is_given_is_unclaimed_until_it_is_begun():
     assignment, client = given(1, 0), Client()
     assert assignment.unclaimed == assignment.places == {Place("t", 0), Place("t", 1)}
-    assignment.begin(client, {Place("t", 1): 7})
+    assignment.begin(client, {Place("t", 1): 7}, OFFSET_STORED)
     assert not assignment.unclaimed
     assert client.assigned == [("t", 0, OFFSET_STORED), ("t", 1, 7)]
     assert client.resumed == [("t", 0), ("t", 1)]

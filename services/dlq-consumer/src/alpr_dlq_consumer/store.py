@@ -9,10 +9,11 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 from alpr_dlq_consumer.letter import Letter, encoded_headers
-from alpr_dlq_consumer.offsets import Offsets
 from alpr_dlq_consumer.replay import MAX_TRIPS
 from alpr_kafka.database import translated
+from alpr_kafka.errors import Rewound
 from alpr_kafka.failpoints import reach
+from alpr_kafka.offsets import Offsets
 from alpr_kafka.records import Place
 
 _INSERT = """
@@ -33,6 +34,7 @@ class Store:
 
     def claim(self, places: Sequence[Place]) -> dict[Place, int]:
         """Fence earlier owners out; the next offset of each place that has one. Raises Unavailable, Misdeployed."""
+        self._offsets.forget()
         with self._transaction() as connection:
             return self._offsets.claim(connection, places)
 
@@ -45,6 +47,7 @@ class Store:
             reach("after_insert")
             self._offsets.advance(connection, following)
             before_commit()
+        self._offsets.committed(following)
         reach("after_commit")
         return new
 
@@ -61,6 +64,9 @@ class Store:
             connection = self._connected()
             with connection.transaction():
                 yield connection
+        except Rewound:
+            self.close()  # the next connection looks again
+            raise
         except psycopg.Error as e:
             self.close()
             raise translated(e) from None  # its own text may quote a letter
@@ -68,6 +74,7 @@ class Store:
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._dsn, connect_timeout=5, autocommit=True)
+            self._offsets.check(self._connection)
         return self._connection
 
 

@@ -14,7 +14,7 @@ from alpr_dlq_consumer.handler import LettersHandler
 from alpr_dlq_consumer.letter import Form, Letter
 from alpr_dlq_consumer.metrics import Metrics
 from alpr_dlq_consumer.store import Store
-from alpr_kafka.errors import Fenced, Misdeployed, Unavailable
+from alpr_kafka.errors import Fenced, Misdeployed, Rewound, Unavailable
 from alpr_kafka.records import Place, Record
 from alpr_schemas import topics
 
@@ -107,6 +107,19 @@ def test_outage_is_unavailable_and_over_when_the_database_is_back(database, stor
     with pytest.raises(Unavailable):
         store.write([letter(1)], {PLACE: 1}, nothing)
     assert len(store.write([letter(1)], {PLACE: 1}, nothing)) == 1
+
+
+def test_database_that_lost_what_it_confirmed_is_told_from_another_owner(database, store):
+    store.claim([PLACE])
+    store.write([letter(1)], {PLACE: 1}, nothing)
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM dead_letters")
+        connection.execute("UPDATE kafka_offsets SET next = NULL")
+    store.close()
+    with pytest.raises(Rewound):
+        store.write([letter(2)], {PLACE: 2}, nothing)
+    assert store.claim([PLACE]) == {}
+    assert len(store.write([letter(1), letter(2)], {PLACE: 2}, nothing)) == 2
 
 
 def test_missing_migration_is_a_deployment_fault(database, store):

@@ -63,6 +63,43 @@ def test_row_11_an_outage_of_the_database_pauses_buries_nothing_and_is_over_soon
     assert not own_path.letters()
 
 
+def test_row_11_a_database_that_lost_what_it_confirmed_is_given_it_again(own_path, own_postgres, tmp_path):
+    """As after a failover to a standby that lagged behind: its clients meet an earlier state, at the same address."""
+    with psycopg.connect(own_postgres.dsn) as connection:
+        folder = Path(connection.execute("SHOW data_directory").fetchone()[0])
+    own_path.start()
+    own_path.send(300)
+    own_path.wait()
+    own_postgres.stop()
+    subprocess.run(["cp", "-a", folder, tmp_path / "earlier"], check=True)
+    own_postgres.start()
+    own_path.send(200)
+    own_path.wait()
+    own_postgres.kill()
+    shutil.rmtree(folder)
+    subprocess.run(["cp", "-a", tmp_path / "earlier", folder], check=True)
+    own_postgres.start()
+    assert len(own_path.stored()) == 300
+    own_path.send(1)
+    own_path.wait(20)
+    own_path.assert_whole()
+    assert own_path.proof() == (501, 0, 0)
+    assert not own_path.letters()
+    assert '"rewound"' in own_path.log()
+
+
+def test_a_restored_database_without_offsets_is_filled_from_the_beginning(path):
+    process = path.start()
+    path.send(50)
+    path.wait()
+    process.terminate()
+    process.wait(20)
+    with psycopg.connect(path.dsn) as connection:
+        connection.execute("TRUNCATE kafka_offsets, plate_events, agent_ledger, agent_boots")
+    path.start("two", DLQ_MAX_SHARE="1", DLQ_MAX_IN_A_ROW="1000000")  # the topic holds other tests' poison, too
+    until(lambda: path.sent <= set(path.stored()), 60, "it is there again, whatever Kafka keeps for the group")
+
+
 @pytest.fixture
 def small_disk(own_postgres):
     """A disk of 24 MB that belongs to the server's user."""

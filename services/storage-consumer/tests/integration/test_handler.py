@@ -190,7 +190,7 @@ def test_row_22_a_copied_agent_is_told_by_a_number_that_came_with_another_event(
 
 def test_row_22_a_person_may_let_a_copys_event_in(database, kit):
     retry = Place("alpr.retry.storage", 0)
-    kit.handler.claim([retry])
+    kit.handler.claim([PLACE, OTHER, retry])
     kit.take([plate(1)])
     kit.take([plate(50, seq=1, place=retry, offset=0, retried=1)])
     assert not kit.refused

@@ -13,6 +13,7 @@ from alpr_kafka.errors import Fenced
 from alpr_kafka.failpoints import reach
 from alpr_kafka.handling import Bury, Prepared
 from alpr_kafka.letters import fingerprint
+from alpr_kafka.offsets import Offsets
 from alpr_kafka.records import Place, Record, Refused
 from alpr_storage_consumer import metrics
 from alpr_storage_consumer.batches import Work
@@ -22,7 +23,6 @@ from alpr_storage_consumer.migrate import Engine, engine_of
 from alpr_storage_consumer.partitions import Partitions
 from alpr_storage_consumer.store import numbers
 from alpr_storage_consumer.store.inserting import Inserter, absent, make_staging
-from alpr_storage_consumer.store.offsets import Offsets
 
 log = structlog.get_logger(__name__)
 _GROUP = "alpr-storage-consumer"
@@ -64,6 +64,7 @@ class Store:
 
     def claim(self, places: Sequence[Place]) -> dict[Place, int]:
         """Fence out earlier owners of `places`; their next offsets, where there are any. Raises Unavailable."""
+        self._offsets.forget()
         with self._transaction() as connection:
             self._boots.forget()
             return self._offsets.claim(connection, places)
@@ -82,6 +83,7 @@ class Store:
                 reach("after_bury")
             if written.stored:
                 connection.execute("SELECT pg_notify('alpr_events', '')")
+        self._offsets.committed(following)
         reach("after_commit")
         return written
 
@@ -144,6 +146,7 @@ class Store:
         try:
             self._engine = engine_of(connection)
             make_staging(connection)
+            self._offsets.check(connection)
         except BaseException:
             connection.close()
             raise

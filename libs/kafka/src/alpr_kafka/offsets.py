@@ -1,4 +1,7 @@
-"""Where the group stands in each partition, and whose turn it is: `kafka_offsets`."""
+"""Where a group stands in each partition, and whose turn it is: `kafka_offsets` (docs/decisions/0011).
+
+For services that keep their offsets beside their rows; like `database`, not for the agent, which has no driver.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import psycopg
 
-from alpr_kafka.errors import Fenced
+from alpr_kafka.errors import Fenced, Rewound
 from alpr_kafka.records import Place
 
 _CLAIM = """
@@ -20,6 +23,8 @@ UPDATE kafka_offsets AS k SET next = w.next, at = now()
 FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[]) AS w (topic, part, next, epoch)
 WHERE k.grp = %s AND k.topic = w.topic AND k.part = w.part AND k.epoch = w.epoch
 """
+_STANDING = "SELECT topic, part, next, epoch FROM kafka_offsets WHERE grp = %s"
+_NOTHING = (None, -1)
 
 
 class Offsets:
@@ -28,13 +33,20 @@ class Offsets:
     def __init__(self, group: str) -> None:
         self._group = group
         self._epochs: dict[Place, int] = {}
+        self._confirmed: dict[Place, int] = {}
+
+    def forget(self) -> None:
+        """Hold nothing, before a claim: what was held is not looked for any more."""
+        self._epochs, self._confirmed = {}, {}
 
     def claim(self, connection: psycopg.Connection, places: Sequence[Place]) -> dict[Place, int]:
         """Fence out whoever owned `places` before; the next offsets of those that were ever written."""
         topics, parts = [p.topic for p in places], [p.partition for p in places]
         rows = connection.execute(_CLAIM, (self._group, topics, parts)).fetchall()
         self._epochs |= {Place(topic, part): epoch for topic, part, _, epoch in rows}
-        return {Place(topic, part): following for topic, part, following, _ in rows if following is not None}
+        found = {Place(topic, part): following for topic, part, following, _ in rows if following is not None}
+        self._confirmed |= found
+        return found
 
     def advance(self, connection: psycopg.Connection, following: Mapping[Place, int]) -> None:
         """Move to the offsets `following`. Raises Fenced where another process has claimed one of them."""
@@ -50,3 +62,23 @@ class Offsets:
         )  # fmt: skip
         if connection.execute(_ADVANCE, values).rowcount != len(places):
             raise Fenced("another consumer has claimed a partition of this batch")
+
+    def committed(self, following: Mapping[Place, int]) -> None:
+        """The transaction that moved to `following` is over: the database has confirmed them."""
+        self._confirmed |= following
+
+    def check(self, connection: psycopg.Connection) -> None:
+        """On a new connection: whether the database still has all that it confirmed. Raises Rewound.
+
+        A standby that was promoted before it had everything, or a restore, stands earlier than this process does; the
+        records between would be passed over.
+        """
+        if not self._epochs:
+            return
+        rows = connection.execute(_STANDING, (self._group,)).fetchall()
+        standing = {Place(topic, part): (following, epoch) for topic, part, following, epoch in rows}
+        for place, epoch in self._epochs.items():
+            following, found = standing.get(place, _NOTHING)
+            lost = following is None or following < self._confirmed.get(place, 0)
+            if found < epoch or (found == epoch and place in self._confirmed and lost):
+                raise Rewound(f"the database has lost what it confirmed of {place.topic}/{place.partition}")
