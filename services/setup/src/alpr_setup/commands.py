@@ -71,7 +71,8 @@ def configuration(
 ) -> None:  # fmt: skip
     """Apply the configuration of backup NAME in FOLDER: namespaces, Secrets, ConfigMaps, RoleBindings, sites, cameras.
 
-    A Secret that exists stays as it is. Helm's releases are not applied; their values lie in FOLDER/NAME/values/.
+    A Secret that exists stays as it is; anything else that exists takes the backup's fields, whoever changed them
+    since: look with --dry-run first. Helm's releases are not applied; their values lie in FOLDER/NAME/values/.
     """
     from alpr_kubernetes import Client, connect
     from alpr_setup.backups.cleaning import parsed
