@@ -45,6 +45,7 @@ _POLL_S, _BESIDE_S = 0.2, 0.02
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 2.0  # back at work within two seconds of the other side
 _HELD_BACK_AFTER_S = 0.5
 _REJOIN_AFTER_SESSIONS = 2
+_IDLE_LOOK_S = 10.0
 _GONE: Final = {
     KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001 - the public name of an error of the client itself
     KafkaError._NO_OFFSET,  # noqa: SLF001
@@ -62,6 +63,7 @@ class _Batch(Generic[W]):
     prepared: Prepared[W]
     began: float
     next_offsets: dict[Place, int] = field(default_factory=dict)
+    weighed: bool = False
     dropped: bool = False
 
 
@@ -104,6 +106,7 @@ class Consumer(Generic[W]):
         self._paused = False
         self._claim_at = 0.0
         self._failures = 0
+        self._took_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop`. Raises Misdeployed and DeadLetterFlood; outages are waited out."""
@@ -154,11 +157,13 @@ class Consumer(Generic[W]):
         while not stop.is_set():
             if self._fatal is not None:
                 raise KafkaException(self._fatal)
-            self._claim_if_needed()
             self._rejoin_if_fenced()
+            self._claim_if_needed()
             generation = self._assignment.generation
             messages = self._collected()
-            if messages and generation == self._assignment.generation:  # else they were taken away while we drained
+            # Else they were taken away while we drained, or it is not known yet from where to read.
+            ours = generation == self._assignment.generation and not self._assignment.unclaimed
+            if ours and (messages or self._is_long_idle()):
                 self._take(messages, stop)
             self._reap(wait=False)
             self._hold_back()
@@ -166,6 +171,7 @@ class Consumer(Generic[W]):
 
     def _take(self, messages: list[Message], stop: threading.Event) -> None:
         generation, began = self._assignment.generation, time.monotonic()
+        self._took_at = began
         records = [self._record(message) for message in messages]
         for topic, count in Counter(record.place.topic for record in records if record.place).items():
             metrics.RECORDS.labels(topic).inc(count)
@@ -183,6 +189,11 @@ class Consumer(Generic[W]):
         if self._flying is None and generation == self._assignment.generation and self._fenced_at is None:
             self._flying_batch = batch
             self._flying = self._writer.submit(self._written, batch)
+
+    def _is_long_idle(self) -> bool:
+        """Whether it is time for an empty batch: only a handler that talks to its database hears that it went back."""
+        idle = self._flying is None and self._fenced_at is None and bool(self._assignment.places)
+        return idle and self._handler.keeps_offsets and time.monotonic() - self._took_at > _IDLE_LOOK_S
 
     def _prepared(self, records: list[Record], generation: int, stop: threading.Event) -> Prepared[W] | None:
         """The batch, decoded; None where its partitions were taken away while a schema could not be looked up."""
@@ -212,15 +223,22 @@ class Consumer(Generic[W]):
                 failures += 1
                 continue
             self._told(True, "")
-            metrics.BATCHES.observe(time.monotonic() - batch.began)
+            if batch.records:
+                metrics.BATCHES.observe(time.monotonic() - batch.began)
+            if not batch.weighed:
+                self._flood.passed(batch.next_offsets, len(batch.records))
             return
         batch.dropped = True
 
     def _bury(self, batch: _Batch[W], refused: Sequence[Refused]) -> None:
-        gone = {id(one.record) for one in refused}
-        flood = self._flood.flooded((record.place, id(record) in gone) for record in batch.records)
-        if flood is not None:
-            raise DeadLetterFlood(f"{flood}: that is no bad data any more; see the dead letters' reasons, then mend")
+        if not batch.weighed:  # once, however often it is tried
+            batch.weighed = True
+            gone = {id(one.record) for one in refused}
+            flood = self._flood.flooded((record.place, id(record) in gone) for record in batch.records)
+            if flood is not None:
+                raise DeadLetterFlood(
+                    f"{flood}: that is no bad data any more; see the dead letters' reasons, then mend"
+                )
         if refused and self._settings.enable_dlq:
             self._letters(refused)
         for one in refused:
@@ -290,19 +308,24 @@ class Consumer(Generic[W]):
         self._resume()
         try:
             flying.result()
-            if batch is not None and not batch.dropped and batch.generation == self._assignment.generation:
+            if batch is not None and batch.records and not batch.dropped and self._is_ours(batch):
                 self._commit(batch)
                 self._measure(batch)
         except Fenced as e:
             rewound = isinstance(e, Rewound)
             (metrics.REWOUND if rewound else metrics.FENCED).inc()
             log.warning("rewound" if rewound else "fenced", reason=str(e))
-            self._fenced_at = -math.inf if rewound else time.monotonic()
-            self._spilled = []
-            self._pause()
+            if batch is not None and self._is_ours(batch):  # else what is ours now is claimed since, or will be
+                self._fenced_at = -math.inf if rewound else time.monotonic()
+                self._spilled = []
+                self._pause()
         except (Misdeployed, DeadLetterFlood) as e:
             self._told(False, str(e))
             raise
+
+    def _is_ours(self, batch: _Batch[W]) -> bool:
+        """Whether the partitions are still those that it was read from."""
+        return batch.generation == self._assignment.generation
 
     def _hold_back(self) -> None:
         """While a batch takes long, read nothing more, but go on polling: Kafka must know that we live."""
@@ -343,6 +366,7 @@ class Consumer(Generic[W]):
             return
         self._failures = 0
         self._paused = False
+        self._took_at = time.monotonic()
         self._assignment.begin(self._client, offsets, self._beginning())
         self._told(True, "")
         log.info("claimed", partitions=len(waiting))
@@ -366,6 +390,8 @@ class Consumer(Generic[W]):
         if time.monotonic() - self._fenced_at > _REJOIN_AFTER_SESSIONS * self._settings.session_timeout_s:
             self._fenced_at = None
             self._assignment.given(self._assignment.held())
+            self._client.unassign()  # nothing is fetched before it is known from where
+            self._flood = FloodGauge(self._settings.dead_share, self._settings.dead_in_a_row)
 
     def _landed(self, within_s: float) -> None:
         until = time.monotonic() + within_s

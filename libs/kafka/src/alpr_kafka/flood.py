@@ -44,6 +44,12 @@ class FloodGauge:
             return f"{self._refused} of the last {self._seen} records were refused"
         return None
 
+    def passed(self, places: Iterable[Place], count: int) -> None:
+        """Take in a batch of `count` records of `places`, none of which was refused."""
+        for place in places:
+            self._rows.pop(place, None)
+        self._add(count, 0)
+
     def _add(self, seen: int, refused: int) -> None:
         self._batches.append((seen, refused))
         self._seen += seen

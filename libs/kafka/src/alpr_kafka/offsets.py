@@ -20,8 +20,9 @@ RETURNING topic, part, next, epoch
 """
 _ADVANCE = """
 UPDATE kafka_offsets AS k SET next = w.next, at = now()
-FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[]) AS w (topic, part, next, epoch)
+FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[]) AS w (topic, part, next, epoch, confirmed)
 WHERE k.grp = %s AND k.topic = w.topic AND k.part = w.part AND k.epoch = w.epoch
+AND (w.confirmed IS NULL OR k.next >= w.confirmed)
 """
 _STANDING = "SELECT topic, part, next, epoch FROM kafka_offsets WHERE grp = %s"
 _NOTHING = (None, -1)
@@ -49,7 +50,10 @@ class Offsets:
         return found
 
     def advance(self, connection: psycopg.Connection, following: Mapping[Place, int]) -> None:
-        """Move to the offsets `following`. Raises Fenced where another process has claimed one of them."""
+        """Move to the offsets `following`.
+
+        Raises Fenced where another process has claimed one of them, Rewound where the database lost an earlier move.
+        """
         if not following:
             return
         unclaimed = [place for place in following if place not in self._epochs]
@@ -58,9 +62,10 @@ class Offsets:
         places = sorted(following, key=lambda p: (p.topic, p.partition))
         values = (
             [p.topic for p in places], [p.partition for p in places], [following[p] for p in places],
-            [self._epochs[p] for p in places], self._group,
+            [self._epochs[p] for p in places], [self._confirmed.get(p) for p in places], self._group,
         )  # fmt: skip
         if connection.execute(_ADVANCE, values).rowcount != len(places):
+            self.check(connection)
             raise Fenced("another consumer has claimed a partition of this batch")
 
     def committed(self, following: Mapping[Place, int]) -> None:
@@ -68,7 +73,7 @@ class Offsets:
         self._confirmed |= following
 
     def check(self, connection: psycopg.Connection) -> None:
-        """On a new connection: whether the database still has all that it confirmed. Raises Rewound.
+        """Whether the database still has all that it confirmed; to be asked on each new connection. Raises Rewound.
 
         A standby that was promoted before it had everything, or a restore, stands earlier than this process does; the
         records between would be passed over.

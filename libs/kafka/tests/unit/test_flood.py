@@ -32,6 +32,13 @@ def test_a_row_is_counted_by_partition_and_over_batches():
     assert gauge.flooded([(FIRST, True)] * 41) == "101 records in a row of t/0 were refused"
 
 
+def test_good_batches_between_bad_records_count_too():
+    gauge = FloodGauge(0.05, 100)
+    for _ in range(300):
+        assert gauge.flooded([(FIRST, True)]) is None
+        gauge.passed([FIRST], 30)
+
+
 @given(st.lists(st.lists(st.tuples(st.sampled_from([FIRST, SECOND, None]), st.booleans()), max_size=80), max_size=20))
 def test_a_gauge_without_limits_never_stops_anything(batches):
     gauge = FloodGauge(1, 10**9)
