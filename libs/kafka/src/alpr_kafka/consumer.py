@@ -35,7 +35,8 @@ from alpr_kafka.flood import FloodGauge
 from alpr_kafka.handling import Handler, Prepared
 from alpr_kafka.interpreter import HeapTrimmer
 from alpr_kafka.lag import tell_lag
-from alpr_kafka.letters import ORIGINAL_TOPIC, RETRIED, retry_topic
+from alpr_kafka.letters import retry_topic
+from alpr_kafka.reading import Reader
 from alpr_kafka.records import Place, Record, Refused
 from alpr_kafka.settings import ConsumerSettings, KafkaSettings
 
@@ -97,8 +98,6 @@ class Consumer(Generic[W]):
         self._given_up = threading.Event()
         self._flying: Future[None] | None = None
         self._flying_batch: _Batch[W] | None = None
-        self._spilled: list[Message] = []
-        self._places: dict[tuple[str, int], Place] = {}
         self._span = tracing.processing(settings.group_id)
         self._heap = HeapTrimmer()
         self._fatal: KafkaError | None = None
@@ -110,7 +109,7 @@ class Consumer(Generic[W]):
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop`. Raises Misdeployed and DeadLetterFlood; outages are waited out."""
-        self._client = confluent_kafka.Consumer(self._config())
+        self._attach(confluent_kafka.Consumer(self._config()))
         topics = [*self._handler.topics, *([self._retry_topic] if self._retry_topic else [])]
         self._client.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
         try:
@@ -123,6 +122,10 @@ class Consumer(Generic[W]):
         finally:
             self._client.close()
             self._handler.close()
+
+    def _attach(self, client: confluent_kafka.Consumer) -> None:
+        self._client = client
+        self._reader = Reader(client, self._settings, self._retry_topic)
 
     def _config(self) -> dict[str, Any]:
         settings = self._settings
@@ -160,7 +163,7 @@ class Consumer(Generic[W]):
             self._rejoin_if_fenced()
             self._claim_if_needed()
             generation = self._assignment.generation
-            messages = self._collected()
+            messages = self._reader.collected(wait_s=_BESIDE_S if self._flying is not None else _POLL_S)
             # Else they were taken away while we drained, or it is not known yet from where to read.
             ours = generation == self._assignment.generation and not self._assignment.unclaimed
             if ours and (messages or self._is_long_idle()):
@@ -172,7 +175,7 @@ class Consumer(Generic[W]):
     def _take(self, messages: list[Message], stop: threading.Event) -> None:
         generation, began = self._assignment.generation, time.monotonic()
         self._took_at = began
-        records = [self._record(message) for message in messages]
+        records = self._reader.records(messages)
         for topic, count in Counter(record.place.topic for record in records if record.place).items():
             metrics.RECORDS.labels(topic).inc(count)
         prepared = self._prepared(records, generation, stop)
@@ -185,7 +188,7 @@ class Consumer(Generic[W]):
         while self._flying is not None and not stop.is_set():  # the batch before must be written first
             self._reap(wait=True)
             self._hold_back()
-            self._serve()
+            self._reader.serve(_BESIDE_S)
         if self._flying is None and generation == self._assignment.generation and self._fenced_at is None:
             self._flying_batch = batch
             self._flying = self._writer.submit(self._written, batch)
@@ -207,7 +210,7 @@ class Consumer(Generic[W]):
                 until = time.monotonic() + _jitter(failures)
                 failures += 1
                 while time.monotonic() < until and not stop.is_set():
-                    self._serve()
+                    self._reader.serve(_BESIDE_S)
         return None
 
     def _written(self, batch: _Batch[W]) -> None:
@@ -261,40 +264,6 @@ class Consumer(Generic[W]):
                 newest[record.place.topic] = max(newest.get(record.place.topic, 0), record.timestamp_ms)
         tell_lag(self._client, batch.next_offsets, newest)
 
-    def _collected(self) -> list[Message]:
-        """A batch: the first record that comes, and what is there with it."""
-        messages, self._spilled = self._spilled, []
-        if not messages:
-            first = self._client.poll(_BESIDE_S if self._flying is not None else _POLL_S)
-            if first is None or not _usable(first):
-                return []
-            messages = [first]
-        settings, size = self._settings, sum(len(m.value() or b"") for m in messages)
-        until = time.monotonic() + settings.batch_wait_s
-        while len(messages) < settings.batch_records and size < settings.batch_bytes and time.monotonic() < until:
-            more = [m for m in self._client.consume(settings.batch_records - len(messages), 0) if _usable(m)]
-            if not more:
-                break
-            messages += more
-            size += sum(len(m.value() or b"") for m in more)
-        return messages
-
-    def _record(self, message: Message) -> Record:
-        topic, partition = message.topic() or "", message.partition() or 0
-        pairs = _pairs(message)
-        headers = tuple((str(name), _bytes(value) or b"") for name, value in pairs) if pairs else ()
-        original, retried = topic, 0
-        if topic == self._retry_topic:
-            told = dict(headers)
-            original = told.get(ORIGINAL_TOPIC, topic.encode()).decode("utf-8", "replace")
-            count = told.get(RETRIED, b"1").decode("ascii", "replace")
-            retried = int(count) if count.isdecimal() else 1
-        place = self._places.get((topic, partition))
-        if place is None:
-            place = self._places[topic, partition] = Place(topic, partition)
-        value, offset, at = message.value(), message.offset(), message.timestamp()[1]
-        return Record(original, _bytes(value) or b"", place, offset or 0, _bytes(message.key()), headers, at, retried)
-
     def _reap(self, *, wait: bool) -> None:
         """Look whether the batch in flight is done."""
         flying = self._flying
@@ -317,7 +286,7 @@ class Consumer(Generic[W]):
             log.warning("rewound" if rewound else "fenced", reason=str(e))
             if batch is not None and self._is_ours(batch):  # else what is ours now is claimed since, or will be
                 self._fenced_at = -math.inf if rewound else time.monotonic()
-                self._spilled = []
+                self._reader.forget()
                 self._pause()
         except (Misdeployed, DeadLetterFlood) as e:
             self._told(False, str(e))
@@ -332,11 +301,6 @@ class Consumer(Generic[W]):
         batch = self._flying_batch
         if batch is not None and time.monotonic() - batch.began > _HELD_BACK_AFTER_S:
             self._pause()
-
-    def _serve(self) -> None:
-        message = self._client.poll(_BESIDE_S)
-        if message is not None and _usable(message):
-            self._spilled.append(message)
 
     def _pause(self) -> None:
         if not self._paused and self._assignment.places and not self._assignment.unclaimed:
@@ -414,30 +378,10 @@ class Consumer(Generic[W]):
 
     def _let_go(self, client: confluent_kafka.Consumer) -> None:
         self._assignment.taken()
-        self._spilled = []
+        self._reader.forget()
         self._paused = False
         client.unassign()
         metrics.ASSIGNED.set(0)
-
-
-def _usable(message: Message) -> bool:
-    error = message.error()
-    if error is None:
-        return True
-    if error.fatal():
-        raise KafkaException(error)
-    if error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}:
-        raise Misdeployed(f"Kafka: {error.name()}; give the consumer's user the right to read")
-    log.warning("kafka_consumer", error=error.name(), detail=error.str())
-    return False
-
-
-def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
-    return message.headers() or []  # type: ignore[return-value]
-
-
-def _bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
 
 
 def _wait(future: Future[None], within_s: float) -> None:

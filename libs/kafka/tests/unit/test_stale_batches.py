@@ -119,7 +119,7 @@ def test_nothing_is_passed_over_after_a_batch_of_an_earlier_assignment_was_fence
     keeper, client, stop = Keeper(error), Client(), threading.Event()
     settings = ConsumerSettings(group_id="g", session_timeout_s=0.2, stop_within_s=0.05)
     consumer = Consumer(settings, KafkaSettings(), keeper, lambda _: None)
-    consumer._client = client
+    consumer._attach(client)
 
     def rebalance():
         consumer._on_revoke(client, [])
