@@ -236,7 +236,7 @@ class Consumer(Generic[W]):
     def _bury(self, batch: _Batch[W], refused: Sequence[Refused]) -> None:
         if not batch.weighed:  # once, however often it is tried
             batch.weighed = True
-            gone = {id(one.record) for one in refused}
+            gone = {id(one.record) for one in refused if one.weighs}
             flood = self._flood.flooded((record.place, id(record) in gone) for record in batch.records)
             if flood is not None:
                 raise DeadLetterFlood(

@@ -49,8 +49,13 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A record that can never succeed as it is; `reason` is one sentence and holds no plate."""
+    """A record that can never succeed as it is; `reason` is one sentence and holds no plate.
+
+    Attributes:
+        weighs: whether many such tell of a fault of ours, so that a flood of them stops the consumer.
+    """
 
     record: Record
     kind: DeadLetterKind
     reason: str
+    weighs: bool = True

@@ -76,9 +76,10 @@ class Inserter:
         chosen = [n for n in range(len(rows.lines)) if n not in copies and n not in again]
         inserted = Inserted()
         self._insert_part(connection, rows, chosen, inserted)
-        reasons = {n: (DeadLetterKind.PROCESSING_FAILURE, reason) for n, reason in inserted.refused.items()}
-        reasons |= dict.fromkeys(copies, (DeadLetterKind.BUSINESS_LOGIC, _COPIED))
-        reasons |= dict.fromkeys(_absent_again(connection, rows, again), (DeadLetterKind.BUSINESS_LOGIC, _AGAIN))
+        reasons = {n: (DeadLetterKind.PROCESSING_FAILURE, reason, True) for n, reason in inserted.refused.items()}
+        # A clone's events are a node's fault, however many there are: what all others send goes on being stored.
+        reasons |= dict.fromkeys(copies, (DeadLetterKind.BUSINESS_LOGIC, _COPIED, False))
+        reasons |= dict.fromkeys(_absent_again(connection, rows, again), (DeadLetterKind.BUSINESS_LOGIC, _AGAIN, False))
         _count(rows, inserted.stored, len(reasons), len(reasons) - len(inserted.refused))
         return inserted.stored, {n: Refused(rows.records[n], *why) for n, why in sorted(reasons.items())}
 
