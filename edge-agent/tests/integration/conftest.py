@@ -22,6 +22,7 @@ from alpr_edge_agent.pipeline.settings import PipelineSettings
 from alpr_edge_agent.pipeline.status import CameraHealth, PipelineStatus, read_status
 from alpr_edge_agent.publish.kafka import KafkaPublisher
 from alpr_kafka.decoding import FramedDecoder
+from alpr_kafka.errors import Undecodable
 from alpr_kafka.producer import Producer
 from alpr_kafka.records import Record
 from alpr_kafka.registry import Registry
@@ -203,14 +204,19 @@ class Delivery:
 
     def arrived(self, names: Sequence[str] = (topics.PLATES, topics.VEHICLES)) -> list[Arrived]:
         """This agent's events in Kafka, each as often as it lies there."""
-        decoder = FramedDecoder(self.schemas.schema)
         found = []
-        for message in _messages(self.kafka, names):
-            event = decoder.decode(Record(message.topic(), message.value()))
+        for message, event in self._decoded(names):
             if event["agent_id"] == self.agent:
                 place = (message.topic(), message.key(), message.timestamp()[1])
                 found.append(Arrived(event["event_id"], event["seq"], *place))
         return found
+
+    def _decoded(self, names: Sequence[str]) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """Messages of all tests with this broker. Poison of others is passed over: what we sent is compared by id."""
+        decoder = FramedDecoder(self.schemas.schema)
+        for message in _messages(self.kafka, names):
+            with suppress(Undecodable):
+                yield message, decoder.decode(Record(message.topic(), message.value()))
 
     def ids(self) -> list[str]:
         """The ids of what lies in Kafka, sorted, each as often as it does."""
@@ -218,9 +224,8 @@ class Delivery:
 
     def told_lost(self) -> list[dict[str, str]]:
         """The tags of this agent's tombstones in Kafka."""
-        decoder = FramedDecoder(self.schemas.schema)
-        metrics = [decoder.decode(Record(m.topic(), m.value())) for m in _messages(self.kafka, (topics.METRICS,))]
-        return [metric["tags"] for metric in metrics if metric["tags"].get("agent_id") == self.agent]
+        tags = [metric["tags"] for _, metric in self._decoded((topics.METRICS,))]
+        return [told for told in tags if told.get("agent_id") == self.agent]
 
     def close(self) -> None:
         for process in self._processes:
