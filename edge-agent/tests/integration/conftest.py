@@ -215,8 +215,11 @@ class Delivery:
         """Messages of all tests with this broker. Poison of others is passed over: what we sent is compared by id."""
         decoder = FramedDecoder(self.schemas.schema)
         for message in _messages(self.kafka, names):
-            with suppress(Undecodable):
-                yield message, decoder.decode(Record(message.topic(), message.value()))
+            try:
+                event = decoder.decode(Record(message.topic(), message.value()))
+            except Undecodable:
+                continue
+            yield message, event
 
     def ids(self) -> list[str]:
         """The ids of what lies in Kafka, sorted, each as often as it does."""

@@ -118,7 +118,8 @@ def flows(cluster: Cluster) -> None:
     seen: list[int] = []
 
     def more() -> bool:
-        seen.extend(rows for rows in [stored(cluster)] if rows >= 0)
+        if (rows := stored(cluster)) >= 0:
+            seen.append(rows)
         return bool(seen) and seen[-1] > seen[0] + RATE
 
     until(more, 180, "events flow", every_s=1)

@@ -25,7 +25,7 @@ WHERE k.grp = %s AND k.topic = w.topic AND k.part = w.part AND k.epoch = w.epoch
 AND (w.confirmed IS NULL OR k.next >= w.confirmed)
 """
 _STANDING = "SELECT topic, part, next, epoch FROM kafka_offsets WHERE grp = %s"
-_NOTHING = (None, -1)
+_NOTHING = (-1, -1)
 
 
 class Offsets:
@@ -81,9 +81,13 @@ class Offsets:
         if not self._epochs:
             return
         rows = connection.execute(_STANDING, (self._group,)).fetchall()
-        standing = {Place(topic, part): (following, epoch) for topic, part, following, epoch in rows}
+        standing = {Place(topic, part): (epoch, _rank(following)) for topic, part, following, epoch in rows}
         for place, epoch in self._epochs.items():
-            following, found = standing.get(place, _NOTHING)
-            lost = following is None or following < self._confirmed.get(place, 0)
-            if found < epoch or (found == epoch and place in self._confirmed and lost):
+            # A later epoch is another's, wherever it stands: `advance` tells.
+            if standing.get(place, _NOTHING) < (epoch, _rank(self._confirmed.get(place))):
                 raise Rewound(f"the database has lost what it confirmed of {place.topic}/{place.partition}")
+
+
+def _rank(following: int | None) -> int:
+    """An offset to compare; before all others where there is none yet."""
+    return -1 if following is None else following

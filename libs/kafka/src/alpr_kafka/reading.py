@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import confluent_kafka
 import structlog
@@ -88,8 +88,9 @@ def _usable(message: Message) -> bool:
     return False
 
 
-def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
-    return message.headers() or []  # type: ignore[return-value]
+def _pairs(message: Message) -> Collection[tuple[str, str | bytes | None]]:
+    headers = message.headers() or []
+    return headers.items() if isinstance(headers, dict) else headers
 
 
 def _bytes(value: str | bytes | None) -> bytes | None:

@@ -130,7 +130,7 @@ async def _events(
     try:
         async with asyncio.timeout(silent_after_s):  # a line may freeze before the answer begins, too
             opened = await client.stream(selection.kind.path(selection.namespace), query)
-        async with opened as answer, _cut_at_end(answer):
+        async with opened as answer, cut_at_end(answer):
             if answer.status != 200:
                 raise error_of(answer.status, await answer.read(), answer.headers.get("Retry-After"))
             async for line in _lines(answer.content, silent_after_s):
@@ -143,7 +143,7 @@ async def _events(
 
 
 @asynccontextmanager
-async def _cut_at_end(answer: aiohttp.ClientResponse) -> AsyncIterator[None]:
+async def cut_at_end(answer: aiohttp.ClientResponse) -> AsyncIterator[None]:
     """End the connection of a watch at once: TLS would wait up to 30 s for a farewell that a dead line never brings."""
     try:
         yield

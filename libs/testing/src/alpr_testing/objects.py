@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,15 @@ class Refusal(Exception):
         self.message = message
 
 
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    try:
+        yield
+    except Refusal as e:
+        if e.status != 404:
+            raise
+
+
 def condition(thing: Object | None, kind: str) -> Mapping[str, Any]:
     """The condition `kind` of an object's status; empty where it has none."""
     told = ((thing or {}).get("status") or {}).get("conditions") or ()
@@ -132,27 +142,15 @@ class TestSite:
     def unmade(self) -> None:
         """Take away what belongs to the site, and its nodes. Nothing is waited for: a failed test stays alone."""
         for node in self.objects.list(kinds.NODES, labelSelector=f"ovr-alpr.io/site={self.name}"):
-            self._gone(kinds.NODES, None, node["metadata"]["name"])
+            with _unless_gone():
+                self.objects.delete(kinds.NODES, None, node["metadata"]["name"])
         for kind in (kinds.CAMERAS, kinds.SITES, kinds.ASSIGNMENTS, kinds.REPORTS):
             for one in self.objects.list(kind, self.namespace):
                 name = one["metadata"]["name"]
-                self._gone(kind, self.namespace, name)
-                if one["metadata"].get("finalizers"):
-                    self._let_go(kind, name)
-
-    def _gone(self, kind: Kind, namespace: str | None, name: str) -> None:
-        try:
-            self.objects.delete(kind, namespace, name)
-        except Refusal as e:
-            if e.status != 404:
-                raise
-
-    def _let_go(self, kind: Kind, name: str) -> None:
-        try:
-            self.objects.merge(kind, self.namespace, name, {"metadata": {"finalizers": None}})
-        except Refusal as e:
-            if e.status != 404:
-                raise
+                with _unless_gone():
+                    self.objects.delete(kind, self.namespace, name)
+                    if one["metadata"].get("finalizers"):
+                        self.objects.merge(kind, self.namespace, name, {"metadata": {"finalizers": None}})
 
     def give_access(self) -> None:
         """Bind the operator to its role in this namespace, as the chart of a site does."""

@@ -9,11 +9,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from alpr_kubernetes import ApiError, Client, from_kubeconfig, kinds
+from alpr_kubernetes.watch import cut_at_end
 from alpr_testing.audit_log import WRITES
 from alpr_testing.control_plane import ControlPlane, binaries, running_control_plane
 from alpr_testing.objects import Objects, Refusal
@@ -184,16 +184,13 @@ async def _watch_error(plane: ControlPlane, namespace: str, version: str) -> int
     async with (
         Client(from_kubeconfig(plane.kubeconfig), "test") as client,
         client.stream(kinds.CONFIG_MAPS.path(namespace), params) as answer,
+        cut_at_end(answer),
     ):
-        code = answer.status if answer.status != 200 else _code_of(json.loads(await answer.content.readline()))
-        if answer.connection and answer.connection.transport:  # a TLS goodbye takes longer than this loop lives
-            answer.connection.transport.abort()
-        return int(code)
-
-
-def _code_of(event: dict[str, Any]) -> int:
-    assert event["type"] == "ERROR", event
-    return int(event["object"]["code"])
+        if answer.status != 200:
+            return int(answer.status)
+        event = json.loads(await answer.content.readline())
+        assert event["type"] == "ERROR", event
+        return int(event["object"]["code"])
 
 
 def test_a_server_that_cannot_start_says_why_at_once(own_plane: ControlPlane) -> None:

@@ -11,7 +11,6 @@ import psycopg
 from alpr_dlq_consumer.letter import Letter, encoded_headers
 from alpr_dlq_consumer.replay import MAX_TRIPS
 from alpr_kafka.database import translated
-from alpr_kafka.errors import Rewound
 from alpr_kafka.failpoints import reach
 from alpr_kafka.offsets import Offsets
 from alpr_kafka.records import Place
@@ -64,9 +63,6 @@ class Store:
             connection = self._connected()
             with connection.transaction():
                 yield connection
-        except Rewound:
-            self.close()  # the next connection looks again
-            raise
         except psycopg.Error as e:
             self.close()
             raise translated(e) from None  # its own text may quote a letter
