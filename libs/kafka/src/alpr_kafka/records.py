@@ -1,9 +1,13 @@
-"""What a transport hands over, and what becomes of it where it can never succeed. Data alone."""
+"""What a transport hands over, and what becomes of it where it can never succeed. Data alone.
+
+Named tuples where each record makes one: they are made and hashed in half the time of frozen dataclasses.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class DeadLetterKind(StrEnum):
@@ -16,16 +20,14 @@ class DeadLetterKind(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A partition."""
 
     topic: str
     partition: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record, whichever way it came.
 
     Attributes:

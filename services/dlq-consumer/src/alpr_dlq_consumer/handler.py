@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from alpr_dlq_consumer.letter import Letter, read_letter, unreadable_letter
@@ -50,7 +50,7 @@ class LettersHandler:
 
     def _letter(self, record: Record) -> Letter:
         try:
-            return read_letter(record, self.decoder.decode(replace(record, topic=topics.DEAD_LETTERS)), self.now())
+            return read_letter(record, self.decoder.decode(record._replace(topic=topics.DEAD_LETTERS)), self.now())
         except Undecodable as e:
             return unreadable_letter(record, str(e), self.now())
         except (KeyError, ValueError, TypeError) as e:  # an envelope of a stranger's schema

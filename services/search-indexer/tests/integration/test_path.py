@@ -3,7 +3,6 @@
 import io
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -29,7 +28,7 @@ class AsPlates:
     """Reads a test's own topic as if it were the one of plates."""
 
     def decode(self, record):
-        return PlainDecoder().decode(replace(record, topic=topics.PLATES))
+        return PlainDecoder().decode(record._replace(topic=topics.PLATES))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from alpr_schemas import topics
 from alpr_storage_consumer.binary_copy import EPOCH
 from alpr_storage_consumer.ledger import LARGEST, Group, Home, LedgerKey
 from alpr_storage_consumer.peek import key_fields
-from alpr_storage_consumer.rows import ROW_OF, TABLES, Misfit, Row
+from alpr_storage_consumer.rows import ROW_OF, TABLES, Misfit
 from alpr_storage_consumer.transcode import Transcoded, transcoded
 
 LOST_EVENTS: Final = "alpr_events_lost"
@@ -61,14 +61,14 @@ class Work:
 
     Attributes:
         tables: rows by topic.
-        groups: numbers by boot and partition, in the order of their first record.
+        groups: numbers by agent, boot, topic and partition, in the order of their first record.
         dead: numbers of records that were refused after they were decoded: as groups, without rows.
         losses: what agents say they lost.
         unread: records by table that were probably stored before, with their keys' fields: see `peek`.
     """
 
     tables: dict[str, TableRows] = field(default_factory=dict)
-    groups: dict[tuple[LedgerKey, Home | None], Group] = field(default_factory=dict)
+    groups: dict[tuple[str, str, str, int | None], Group] = field(default_factory=dict)
     dead: list[tuple[LedgerKey, str | None, int]] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     unread: dict[str, list[tuple[bytes, Record]]] = field(default_factory=dict)
@@ -137,17 +137,17 @@ class _Absurd(ValueError):
 
 def _take_whole(work: Work, record: Record, found: Transcoded, first_us: int, last_us: int) -> bool:
     """Take a row that was made without decoding; False where something is wrong with it, which `_take` can tell."""
-    row, number = Row(found.line, found.key, found.at_us), found.seq
-    counted = 1 <= number < LARGEST and found.agent != ""
-    if _absurd(row, first_us, last_us, counted=counted):
+    line, key, at_us, number, agent, boot, site = found
+    counted = 1 <= number < LARGEST and agent != ""
+    if _absurd(key, at_us, first_us, last_us, counted=counted):
         return False
     rows = work.tables.get(topics.PLATES)
     if rows is None:
         rows = work.tables[topics.PLATES] = TableRows(TABLES[topics.PLATES])
     if counted:
-        rows.numbered += _count(work, record, (found.agent, found.boot, found.site), number, len(rows.lines))
-    rows.lines.append(row.line)
-    rows.at_us.append(row.at_us)
+        rows.numbered += _count(work, record, (agent, boot, site), number, len(rows.lines))
+    rows.lines.append(line)
+    rows.at_us.append(at_us)
     rows.records.append(record)
     return True
 
@@ -160,7 +160,7 @@ def _take(work: Work, record: Record, event: Mapping[str, Any], first_us: int, l
     row = build(event)
     number = event.get("seq", 0)
     counted = 1 <= number < LARGEST and event["agent_id"] != ""
-    absurd = _absurd(row, first_us, last_us, counted=counted)
+    absurd = _absurd(row.key, row.at_us, first_us, last_us, counted=counted)
     if absurd:
         _note_dead(work, record, event)
         raise _Absurd(absurd)
@@ -177,29 +177,30 @@ def _take(work: Work, record: Record, event: Mapping[str, Any], first_us: int, l
     rows.records.append(record)
 
 
-def _absurd(row: Row, first_us: int, last_us: int, *, counted: bool) -> str:
-    """What cannot be true of `row`; empty where nothing is."""
-    if row.at_us > last_us:
+def _absurd(key: bytes, at_us: int, first_us: int, last_us: int, *, counted: bool) -> str:
+    """What cannot be true of a row with this id and time; empty where nothing is."""
+    if at_us > last_us:
         return "its time lies in the future: set the clock of the agent"
-    if row.at_us < first_us:
+    if at_us < first_us:
         return "its time lies too far in the past: set the clock of the agent, or raise max_age"
-    if counted and row.key[6] >> 4 == _TIME_IN_ID:
-        millis = int.from_bytes(row.key[:6], "big")
-        if millis != (row.at_us + _UNIX_US) // 1000:
+    if counted and key[6] >> 4 == _TIME_IN_ID:
+        millis = int.from_bytes(key[:6], "big")
+        if millis != (at_us + _UNIX_US) // 1000:
             return "captured_at is not the time that event_id holds"
     return ""
 
 
 def _count(work: Work, record: Record, who: tuple[str, str, str | None], number: int, row: int) -> bool:
     """Whether the ledger can count it; `who`: agent, boot, site."""
-    place = record.place
-    key = LedgerKey(who[0], who[1], record.topic)
-    home = None if place is None or record.retried else Home(key.agent, record.topic, place.partition)
-    group = work.groups.get((key, home))
+    place, (agent, boot, site) = record.place, who
+    part = None if place is None or record.retried else place.partition
+    group = work.groups.get((agent, boot, record.topic, part))
     if group is None:
-        if not _countable(*who):
+        if not _countable(agent, boot, site):
             return False
-        group = work.groups[key, home] = Group(key, home, who[2])
+        home = None if part is None else Home(agent, record.topic, part)
+        group = Group(LedgerKey(agent, boot, record.topic), home, site)
+        work.groups[agent, boot, record.topic, part] = group
     group.numbers.append(number)
     group.rows.append(row)
     return True

@@ -8,8 +8,9 @@ ways equal, byte by byte. The layout is that of `plate_event.avsc`; a change of 
 
 from __future__ import annotations
 
+from binascii import unhexlify
 from struct import Struct, error
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, TypeVar
 
 from alpr_plates.text import fold
 from alpr_storage_consumer.binary_copy import (
@@ -19,12 +20,12 @@ from alpr_storage_consumer.binary_copy import (
     Integers,
     double,
     four_reals,
+    integer,
     jsonb,
     microseconds,
     row_head,
     text,
     timestamp,
-    uuid_bytes,
 )
 from alpr_storage_consumer.rows import CALENDAR_US, LONGEST_NAME, LONGEST_PLATE, PLATE_COLUMNS
 
@@ -35,24 +36,23 @@ _MORE = 0x80
 _SOME = 2
 """How Avro writes that a value of a union with null is there."""
 _LARGEST_SHIFT = 63
+_ODD_OR_MORE = _MORE | 1
+"""What a text's first byte of length shows where it is negative or one of several bytes."""
+_ID_BYTES = 16
 _FLOAT, _BOX = Struct("<f").unpack_from, Struct("<4f").unpack_from
 _FLOAT_BYTES, _BOX_BYTES = 4, 16
 _LENGTHS: Final = tuple(n.to_bytes(4, "big") for n in range(_MORE * _MORE // 2))
-_NO_EXTRAS: Final = (NULL, NULL, NULL, NULL)
+_TWICE_NULL: Final = NULL + NULL
+_FOLDED: Final = bytes(ord(fold(chr(n)) or "0") if n < _MORE else n for n in range(256))
+_NOT_FOLDED: Final = bytes(n for n in range(_MORE) if not fold(chr(n)))
+"""`fold` goes character by character, so for ASCII it is a table, and what falls away."""
 _integers = Integers()
 T = TypeVar("T")
 
 
-class Transcoded(NamedTuple):
-    """A row, and what the ledger and the calendar want to know of it; `seq` as it came."""
-
-    line: bytes
-    key: bytes
-    at_us: int
-    seq: int
-    agent: str
-    boot: str
-    site: str | None
+Transcoded = tuple[bytes, bytes, int, int, str, str, str | None]
+"""A row, then what the ledger and the calendar want to know of it: its id's 16 bytes, captured_at in microseconds since
+2000, seq as it came, agent, boot, site. Bare, because a name costs each record more than a field."""
 
 
 class _UnusualError(Exception):
@@ -70,8 +70,7 @@ class _Kept(dict[bytes, T], Generic[T]):
 
 
 _names: _Kept[bytes] = _Kept()
-_folds: _Kept[bytes] = _Kept()
-_vehicles: _Kept[bytes] = _Kept()
+_ways: _Kept[bytes] = _Kept()
 _nodes: _Kept[tuple[bytes, str | None]] = _Kept()
 _sources: _Kept[tuple[bytes, str, str]] = _Kept()
 _digests: _Kept[bytes] = _Kept()
@@ -86,27 +85,32 @@ def transcoded(value: bytes, start: int) -> Transcoded | None:
 
 
 def _row(b: bytes, at: int) -> Transcoded:
+    # Written out where a function a field would take longer than the field.
     raw, at = _cut(b, at)
-    key = uuid_bytes(str(raw, "ascii"))
+    key = unhexlify(raw.replace(b"-", b""))
     raw, at = _cut(b, at)
     at_us = microseconds(str(raw, "ascii"))
     camera, at = _cut(b, at)
     track, at = _cut(b, at)
     plate, at = _cut(b, at)
     normalized, at = _cut(b, at)
-    if not (0 < len(track) <= LONGEST_NAME and 0 < len(plate) <= LONGEST_PLATE and track.isascii() and plate.isascii()):
+    if not (
+        len(key) == _ID_BYTES
+        and 0 < len(track) <= LONGEST_NAME
+        and 0 < len(plate) <= LONGEST_PLATE
+        and 0 < len(normalized) <= LONGEST_PLATE
+        and (track + plate + normalized).isascii()
+    ):
         raise _UnusualError
-    confidence = _share(b, at)
-    region, at = _maybe(b, at + _FLOAT_BYTES)
-    start, at = at, _after_texts(b, at, 4)
-    vehicle = _vehicles.get(b[start:at]) or _vehicles.keep(b[start:at], _texts(b, start, 4))
-    plate_url, at = _maybe(b, at)
-    vehicle_url, at = _maybe(b, at)
-    frame_url, at = _maybe(b, at)
+    folded = normalized.translate(_FOLDED, _NOT_FOLDED)
+    (confidence,) = _FLOAT(b, at)
+    if not 0 <= confidence <= 1:
+        raise _UnusualError
+    region_vehicle_and_urls, at = _texts(b, at + _FLOAT_BYTES, 8)
     latency, at = _number(b, at)
     start, at = at, _after_texts(b, at, 2)
     node = _nodes.get(b[start:at]) or _nodes.keep(b[start:at], _node(b, start))
-    (roi, direction, quality, frame), at = _extras(b, at)
+    quality_and_frame, way, at = _extras(b, at)
     revision, at = _number(b, at)
     candidates, at = _candidates(b, at)
     reads, at = _number(b, at)
@@ -120,74 +124,73 @@ def _row(b: bytes, at: int) -> Transcoded:
     digests = _digests.get(b[at:]) or _digests.keep(b[at:], _last_two(b, at))
     line = b"".join((
         row_head(_FIELDS, key, at_us), _names.get(camera) or _name(camera), _LENGTHS[len(track)], track,
-        _LENGTHS[len(plate)], plate, _LENGTHS[len(normalized)], normalized, double(confidence), region, vehicle,
-        plate_url, vehicle_url, frame_url, _integers[latency], quality, frame, node[0], roi, direction,
-        _integers[revision], _folds.get(normalized) or _folded(normalized), candidates, _integers[reads], box,
-        first_seen, last_seen, _BOOLEANS[resumed], source[0], b"\0\0\0\x08", seq.to_bytes(8, "big", signed=True),
-        digests,
+        _LENGTHS[len(plate)], plate, _LENGTHS[len(normalized)], normalized, double(confidence),
+        region_vehicle_and_urls, _integers[latency], quality_and_frame, node[0], way, _integers[revision],
+        _LENGTHS[len(folded)], folded, candidates, _integers[reads], box, first_seen, last_seen, _BOOLEANS[resumed],
+        source[0], b"\0\0\0\x08", seq.to_bytes(8, "big", signed=True), digests,
     ))  # fmt: skip
-    return Transcoded(line, key, at_us, seq, source[1], source[2], node[1])
+    return line, key, at_us, seq, source[1], source[2], node[1]
 
 
 _BOOLEANS = (FALSE, TRUE)
 
 
 def _cut(b: bytes, at: int) -> tuple[bytes, int]:
-    """A text of less than 8,192 bytes, and where it ends."""
-    size, at = b[at], at + 1
-    if size >= _MORE:
-        more = b[at]
-        if more >= _MORE:
-            raise _UnusualError
-        size, at = size & 0x7F | more << 7, at + 1
-    if size & 1:
-        raise _UnusualError
-    end = at + (size >> 1)
-    if end > len(b):
-        raise _UnusualError
-    return b[at:end], end
+    """A text of less than 8,192 bytes, and where it ends; where `b` is shorter, whoever reads on finds out."""
+    size = b[at]
+    if size & _ODD_OR_MORE:
+        size, at = _longer(b, at)
+    end = at + 1 + (size >> 1)
+    return b[at + 1 : end], end
 
 
 def _after(b: bytes, at: int) -> int:
     """Where a text ends."""
-    size, at = b[at], at + 1
-    if size >= _MORE:
-        more = b[at]
-        if more >= _MORE:
-            raise _UnusualError
-        size, at = size & 0x7F | more << 7, at + 1
-    if size & 1:
+    size = b[at]
+    if size & _ODD_OR_MORE:
+        size, at = _longer(b, at)
+    return at + 1 + (size >> 1)
+
+
+def _longer(b: bytes, at: int) -> tuple[int, int]:
+    """Twice the length of a text whose length takes two bytes, and where the second one lies."""
+    size, more = b[at], b[at + 1]
+    if size & 1 or more & _MORE:
         raise _UnusualError
-    return at + (size >> 1)
+    return size & 0x7F | more << 7, at + 1
 
 
 def _after_texts(b: bytes, at: int, count: int) -> int:
     """Where `count` texts that may be null end."""
     for _ in range(count):
-        given = b[at]
-        at = at + 1 if given == 0 else _after(b, at + 1)
-        if given not in {0, _SOME}:
+        given, at = b[at], at + 1
+        if given == _SOME:
+            at = _after(b, at)
+        elif given != 0:
             raise _UnusualError
     return at
 
 
-def _maybe(b: bytes, at: int) -> tuple[bytes, int]:
-    """The field of a text that may be null, and where it ends."""
-    given = b[at]
-    if given == 0:
-        return NULL, at + 1
-    raw, at = _cut(b, at + 1)
-    if given != _SOME or not raw.isascii():
-        raise _UnusualError
-    return _LENGTHS[len(raw)] + raw, at
-
-
-def _texts(b: bytes, at: int, count: int) -> bytes:
-    fields = []
+def _texts(b: bytes, at: int, count: int) -> tuple[bytes, int]:
+    """The fields of `count` texts that may be null, and where they end."""
+    fields: list[bytes] = []
     for _ in range(count):
-        found, at = _maybe(b, at)
-        fields.append(found)
-    return b"".join(fields)
+        given, at = b[at], at + 1
+        if given == _SOME:
+            size = b[at]
+            if size & _ODD_OR_MORE:
+                size, at = _longer(b, at)
+            size >>= 1
+            start, at = at + 1, at + 1 + size
+            raw = b[start:at]
+            if not raw.isascii():
+                raise _UnusualError
+            fields += _LENGTHS[size], raw
+        elif given == 0:
+            fields.append(NULL)
+        else:
+            raise _UnusualError
+    return b"".join(fields), at
 
 
 def _number(b: bytes, at: int) -> tuple[int, int]:
@@ -204,15 +207,8 @@ def _number(b: bytes, at: int) -> tuple[int, int]:
     return number >> 1 ^ -(number & 1), at
 
 
-def _share(b: bytes, at: int) -> float:
-    found = float(_FLOAT(b, at)[0])
-    if not 0 <= found <= 1:
-        raise _UnusualError
-    return found
-
-
 def _node(b: bytes, at: int) -> tuple[bytes, str | None]:
-    return _texts(b, at, 2), None if b[at] == 0 else _cut(b, at + 1)[0].decode("ascii")
+    return _texts(b, at, 2)[0], None if b[at] == 0 else _cut(b, at + 1)[0].decode("ascii")
 
 
 def _source(b: bytes, at: int) -> tuple[bytes, str, str]:
@@ -231,14 +227,15 @@ def _last_two(b: bytes, at: int) -> bytes:
     return text(detector.decode("ascii")) + text(reader.decode("ascii"))
 
 
-def _extras(b: bytes, at: int) -> tuple[tuple[bytes, bytes, bytes, bytes], int]:
+def _extras(b: bytes, at: int) -> tuple[bytes, bytes, int]:
+    """Quality and frame's number, region of interest and direction, and where they end."""
     if b[at] == 0:
-        return _NO_EXTRAS, at + 1
+        return _TWICE_NULL, _TWICE_NULL, at + 1
     if b[at] != _SOME:
         raise _UnusualError
-    roi, at = _maybe(b, at + 1)
-    direction, at = _maybe(b, at)
-    quality, frame = NULL, NULL
+    start, at = at + 1, _after_texts(b, at + 1, 2)
+    way = _ways.get(b[start:at]) or _ways.keep(b[start:at], _texts(b, start, 2)[0])
+    quality = NULL
     if b[at] == _SOME:
         quality, at = double(_FLOAT(b, at + 1)[0]), at + _FLOAT_BYTES
     elif b[at] != 0:
@@ -246,10 +243,10 @@ def _extras(b: bytes, at: int) -> tuple[tuple[bytes, bytes, bytes, bytes], int]:
     at += 1
     if b[at] == _SOME:
         number, at = _number(b, at + 1)
-        return (roi, direction, quality, _integers[number]), at
+        return quality + integer(number), way, at
     if b[at] != 0:
         raise _UnusualError
-    return (roi, direction, quality, frame), at + 1
+    return quality + NULL, way, at + 1
 
 
 def _candidates(b: bytes, at: int) -> tuple[bytes, int]:
@@ -257,8 +254,14 @@ def _candidates(b: bytes, at: int) -> tuple[bytes, int]:
     count, at = _number(b, at)
     found: list[dict[str, object]] = []
     for _ in range(count):
-        raw, at = _cut(b, at)
-        found.append({"text": raw.decode("ascii"), "confidence": _share(b, at)})
+        size = b[at]
+        if size & _ODD_OR_MORE:
+            size, at = _longer(b, at)
+        start, at = at + 1, at + 1 + (size >> 1)
+        (confidence,) = _FLOAT(b, at)
+        if not 0 <= confidence <= 1:
+            raise _UnusualError
+        found.append({"text": str(b[start:at], "ascii"), "confidence": confidence})
         at += _FLOAT_BYTES
     if count < 0 or (count > 0 and b[at] != 0):
         raise _UnusualError
@@ -290,9 +293,3 @@ def _name(raw: bytes) -> bytes:
     if not 0 < len(raw) <= LONGEST_NAME:
         raise _UnusualError
     return _names.keep(raw, text(raw.decode("ascii")))
-
-
-def _folded(raw: bytes) -> bytes:
-    if not 0 < len(raw) <= LONGEST_PLATE:
-        raise _UnusualError
-    return _folds.keep(raw, text(fold(raw.decode("ascii"))))

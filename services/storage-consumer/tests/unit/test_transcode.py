@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alpr_schemas import codec, topics
 from alpr_storage_consumer.rows import Misfit, plate_row
-from alpr_storage_consumer.transcode import Transcoded, transcoded
+from alpr_storage_consumer.transcode import transcoded
 from alpr_testing.avro_values import values
 from alpr_testing.event_load import Street
 
@@ -35,7 +35,7 @@ def by_values(payload):
     except (Misfit, ValueError, IndexError, EOFError, OverflowError, MemoryError, ArithmeticError):
         return None
     told = (event["seq"], event["agent_id"], event["boot_id"], event["node"]["site"])
-    return Transcoded(row.line, row.key, row.at_us, *told)
+    return (row.line, row.key, row.at_us, *told)
 
 
 @given(st.integers(0, 2**32), st.booleans())
@@ -84,3 +84,20 @@ def test_many_candidates_arrive_whole(size):
     found = transcoded(payload, 0)
     assert found is not None
     assert found == by_values(payload)
+
+
+@pytest.mark.parametrize("first", range(0, 128, 16))
+def test_every_ascii_character_is_folded_as_elsewhere(first):
+    event = Street("edge-1", "epoch", 7).reading()
+    text = "".join(map(chr, range(first, first + 16)))
+    plate = event.plate.model_copy(update={"normalized_text": text})
+    payload = codec.encode(event.model_copy(update={"plate": plate}))
+    found = transcoded(payload, 0)
+    assert found is not None
+    assert found == by_values(payload)
+
+
+def test_what_ends_too_early_anywhere_gives_no_row():
+    payload = codec.encode(Street("edge-1", "epoch", 7).reading())
+    assert transcoded(payload, 0) is not None
+    assert [size for size in range(len(payload)) if transcoded(payload[:size], 0) is not None] == []
