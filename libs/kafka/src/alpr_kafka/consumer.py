@@ -35,9 +35,11 @@ from alpr_kafka.flood import FloodGauge
 from alpr_kafka.handling import Handler, Prepared
 from alpr_kafka.interpreter import HeapTrimmer
 from alpr_kafka.lag import tell_lag
+from alpr_kafka.leaving import leave
 from alpr_kafka.letters import retry_topic
 from alpr_kafka.reading import Reader
 from alpr_kafka.records import Place, Record, Refused
+from alpr_kafka.seldom import Seldom
 from alpr_kafka.settings import ConsumerSettings, KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -101,6 +103,7 @@ class Consumer(Generic[W]):
         self._span = tracing.processing(settings.group_id)
         self._heap = HeapTrimmer()
         self._fatal: KafkaError | None = None
+        self._seldom = Seldom()
         self._fenced_at: float | None = None
         self._paused = False
         self._claim_at = 0.0
@@ -120,7 +123,7 @@ class Consumer(Generic[W]):
                 finally:
                     self._given_up.set()
         finally:
-            self._client.close()
+            leave(self._client)
             self._handler.close()
 
     def _attach(self, client: confluent_kafka.Consumer) -> None:
@@ -148,13 +151,15 @@ class Consumer(Generic[W]):
             "queued.max.messages.kbytes": 16_384,
             "fetch.queue.backoff.ms": 10,  # the client's own is a second, in which a backlog stands still
             "error_cb": self._heard,
+            "log_level": 2,  # else it writes to stderr once more what the callback hears
         }
 
     def _heard(self, error: KafkaError) -> None:
         """An error of the client itself. After a fatal one it does nothing more, and only this says so."""
-        log.warning("kafka_consumer", error=error.name(), detail=error.str())
         if error.fatal():
             self._fatal = error
+        if error.fatal() or self._seldom.due(error.name()):
+            log.warning("kafka_consumer", error=error.name(), detail=error.str())
 
     def _loop(self, stop: threading.Event) -> None:
         while not stop.is_set():

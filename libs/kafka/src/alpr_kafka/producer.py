@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Librdkafka
 
 from alpr_kafka.errors import Misdeployed, Unavailable
+from alpr_kafka.seldom import Seldom
 from alpr_kafka.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -67,12 +68,14 @@ class Producer:
             "message.timeout.ms": int(give_up_after_s * 1000),
             "allow.auto.create.topics": False,
             "error_cb": self._failed,
+            "log_level": 2,  # else it writes to stderr once more what the callback hears
             **(more or {}),
         }
         self._give_up_after_s = give_up_after_s
         self._guard = threading.Lock()
         self._client: Librdkafka | None = None
         self._fatal: str | None = None
+        self._seldom = Seldom()
 
     def __enter__(self) -> Self:
         return self
@@ -148,7 +151,8 @@ class Producer:
     def _failed(self, error: KafkaError) -> None:
         if error.fatal():
             self._fatal = error.str()
-        log.warning("kafka_producer", error=error.name(), detail=error.str())
+        if error.fatal() or self._seldom.due(error.name()):
+            log.warning("kafka_producer", error=error.name(), detail=error.str())
 
     def _serve(self, waiting: _Waiting) -> None:
         until = time.monotonic() + self._give_up_after_s + 10

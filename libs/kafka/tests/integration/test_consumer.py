@@ -136,6 +136,25 @@ def test_it_ends_within_five_seconds_under_load(topic, send, consuming, keeper, 
     assert sorted(memory.rows) == sorted(values(5000))
 
 
+@pytest.mark.parametrize("away", ["kill", "pause"])
+def test_it_ends_though_no_broker_answers(topic, send, consuming, broker, keeper, memory, away):
+    with consuming(keeper([topic], memory)) as running:
+        send(topic, values(100))
+        until(lambda: len(memory.rows) == 100, 30, "the first rows")
+        getattr(broker, away)()
+        try:
+            running.stop.set()
+            running.thread.join(15)
+            assert not running.thread.is_alive()
+            assert running.error is None
+        finally:
+            broker.resume() if away == "pause" else broker.start()
+    send(topic, values(100, 100))
+    with consuming(keeper([topic], memory)):
+        until(lambda: len(memory.rows) == 200, 60, "the rest")
+    assert sorted(memory.rows) == sorted(values(200))
+
+
 def test_a_broker_that_stops_for_a_while_loses_nothing(topic, send, consuming, broker, keeper, memory):
     with consuming(keeper([topic], memory)):
         send(topic, values(100))

@@ -121,6 +121,18 @@ def test_row_20_it_ends_within_five_seconds_of_sigterm_under_load(environment, s
     assert kept(environment) == [(n,) for n in range(2000)]
 
 
+def test_it_ends_though_no_broker_answers(environment, sent, broker):
+    sent(*range(3))
+    with running(environment) as process:
+        until(lambda: len(kept(environment)) == 3, 60, "the letters are kept")
+        broker.pause()
+        try:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+        finally:
+            broker.resume()
+
+
 def test_row_21_the_whole_topic_read_again_adds_no_letter(environment, sent):
     sent(*range(50))
     with running(environment) as process:
