@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
@@ -131,25 +132,9 @@ class Consumer(Generic[W]):
         self._reader = Reader(client, self._settings, self._retry_topic)
 
     def _config(self) -> dict[str, Any]:
-        settings = self._settings
         return {
             **self._kafka.client(),
-            "group.id": settings.group_id,
-            "group.instance.id": settings.instance_id,
-            "client.id": settings.instance_id,
-            "partition.assignment.strategy": "range",
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "auto.offset.reset": settings.auto_offset_reset,
-            "isolation.level": "read_committed",
-            "session.timeout.ms": int(settings.session_timeout_s * 1000),
-            "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / 10),
-            "max.poll.interval.ms": 600_000,
-            "allow.auto.create.topics": False,
-            "topic.metadata.refresh.interval.ms": 10_000,
-            "fetch.wait.max.ms": 100,
-            "queued.max.messages.kbytes": 16_384,
-            "fetch.queue.backoff.ms": 10,  # the client's own is a second, in which a backlog stands still
+            **self._settings.client(),
             "error_cb": self._heard,
             "log_level": 2,  # else it writes to stderr once more what the callback hears
         }
@@ -275,7 +260,7 @@ class Consumer(Generic[W]):
         if flying is None:
             return
         if wait:
-            _wait(flying, _BESIDE_S)
+            wait_for([flying], _BESIDE_S)
         if not flying.done():
             return
         batch, self._flying, self._flying_batch = self._flying_batch, None, None
@@ -387,13 +372,6 @@ class Consumer(Generic[W]):
         self._paused = False
         client.unassign()
         metrics.ASSIGNED.set(0)
-
-
-def _wait(future: Future[None], within_s: float) -> None:
-    try:
-        future.exception(within_s)
-    except TimeoutError:
-        return
 
 
 def _jitter(failures: int) -> float:

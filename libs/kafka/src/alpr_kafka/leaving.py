@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Final
 
 import confluent_kafka
@@ -30,9 +30,8 @@ def leave(client: confluent_kafka.Consumer, within_s: float = WITHIN_S) -> None:
             left.set_result(None)
 
     threading.Thread(target=close, name="leaving", daemon=True).start()
-    try:
-        left.result(within_s)
-    except TimeoutError:
-        if left.done():
-            raise
+    wait([left], within_s)
+    if left.done():
+        left.result()
+    else:
         log.warning("not_left", reason="Kafka does not answer; the group waits for this member's session to end")

@@ -108,11 +108,11 @@ class ConsumerSettings(BaseSettings):
         batch_records, batch_bytes, batch_wait_s: a batch ends at whichever comes first.
         session_timeout_s: a member that is silent for so long loses its partitions.
         stop_within_s: at SIGTERM the batch in flight may take so long.
-        enable_dlq: whether refused records become dead letters; without it they are logged and counted, and gone.
+        enable_dlq: whether refused records become dead letters; without it they are counted, and gone.
         dead_share, dead_in_a_row: more refused than that share of the last records, or so many in a row of a partition,
             stop the consumer.
-        max_retries, retry_delay_base: kept from the old system and not used: outages are waited out, whatever it takes.
-        processing_timeout: what one batch may take before the consumer says that it is not ready, in seconds.
+        max_retries, retry_delay_base, processing_timeout: kept from the old system and not used: outages are waited
+            out, whatever it takes.
         metrics_port: /metrics, /health, /ready; 0 serves none.
     """
 
@@ -135,3 +135,24 @@ class ConsumerSettings(BaseSettings):
     retry_delay_base: float = Field(default=2.0, ge=0, validation_alias="RETRY_DELAY_BASE")
     processing_timeout: Seconds = Field(default=30.0, validation_alias="PROCESSING_TIMEOUT")
     metrics_port: int = Field(default=0, ge=0, le=65535, validation_alias="METRICS_PORT")
+
+    def client(self) -> dict[str, Any]:
+        """What of it is for the librdkafka client, beside KafkaSettings.client()."""
+        return {
+            "group.id": self.group_id,
+            "group.instance.id": self.instance_id,
+            "client.id": self.instance_id,
+            "partition.assignment.strategy": "range",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": self.auto_offset_reset,
+            "isolation.level": "read_committed",
+            "session.timeout.ms": int(self.session_timeout_s * 1000),
+            "heartbeat.interval.ms": int(self.session_timeout_s * 1000 / 10),
+            "max.poll.interval.ms": 600_000,
+            "allow.auto.create.topics": False,
+            "topic.metadata.refresh.interval.ms": 10_000,
+            "fetch.wait.max.ms": 100,
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 10,  # the client's own is a second, in which a backlog stands still
+        }

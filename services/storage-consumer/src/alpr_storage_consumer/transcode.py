@@ -85,7 +85,6 @@ def transcoded(value: bytes, start: int) -> Transcoded | None:
 
 
 def _row(b: bytes, at: int) -> Transcoded:
-    # Written out where a function a field would take longer than the field.
     raw, at = _cut(b, at)
     key = unhexlify(raw.replace(b"-", b""))
     raw, at = _cut(b, at)
@@ -173,6 +172,7 @@ def _after_texts(b: bytes, at: int, count: int) -> int:
 
 def _texts(b: bytes, at: int, count: int) -> tuple[bytes, int]:
     """The fields of `count` texts that may be null, and where they end."""
+    # `_cut` written out, here and in `_candidates`: a call a text would take longer than the text.
     fields: list[bytes] = []
     for _ in range(count):
         given, at = b[at], at + 1
